@@ -1,0 +1,21 @@
+use kernel::Role;
+use serde::Deserialize;
+
+/// What an access token says of its bearer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Claims {
+    /// User id.
+    pub sub: String,
+    /// Session the token was minted for.
+    pub sid: String,
+    pub iss: String,
+    pub role: Role,
+    pub email: String,
+    pub email_verified: bool,
+    #[serde(default)]
+    pub name: String,
+    /// Seconds since 1970.
+    pub exp: i64,
+    #[serde(default)]
+    pub nbf: Option<i64>,
+}
