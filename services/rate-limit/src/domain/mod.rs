@@ -1,0 +1,3 @@
+//! The rules. No I/O, no clock: what they need they are given.
+
+pub(crate) mod quota;

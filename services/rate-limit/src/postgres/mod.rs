@@ -1,0 +1,3 @@
+//! The inline table: plain rows, no rules.
+
+pub(crate) mod reservations;

@@ -1,0 +1,5 @@
+//! Plain rows.
+
+mod turns;
+
+pub use turns::{State, Turn, TurnTable};
