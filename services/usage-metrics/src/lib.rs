@@ -1,0 +1,70 @@
+//! Read models for administrators and analysts: who did what to their account, and how the tutor
+//! is used.
+//!
+//! [`build`] is synchronous and starts nothing. The service decides nothing and owns no store. Read
+//! on in the order of an event: `projections` (event to row), `postgres` (the tables' queries),
+//! `grpc` (the wire); [`verify`] compares the tables with the stores.
+
+mod error;
+mod grpc;
+mod postgres;
+mod projections;
+mod queries;
+mod verify;
+
+use std::sync::Arc;
+
+use api::usage_metrics::usage_metrics_server::UsageMetricsServer;
+use kernel::Error;
+use projection::{EventLogReader, Projection, Projector, RemoteEventLogs};
+use runtime::{Deps, Service};
+use tonic::service::Routes;
+
+use crate::projections::{AuthEventLog, FactTurn};
+
+pub use crate::verify::verify;
+
+/// Name of the service.
+pub const NAME: &str = "usage-metrics";
+/// Name of its schema.
+pub const SCHEMA: &str = "usage_metrics";
+
+/// Tables `auth_event_log`, `known_emails`, `fact_turn` and view `ai_usage_daily`; versions from
+/// 1001. Run after `projection::MIGRATOR`.
+pub static MIGRATOR: sqlx::migrate::Migrator =
+    sqlx::migrate::Migrator { ignore_missing: true, ..sqlx::migrate!("../../migrations/usage_metrics") };
+
+/// What the operator decides: nothing yet.
+#[derive(Debug, Clone, Default)]
+pub struct Options {}
+
+/// Wires the service; nothing runs yet. Events are asked for at the peers `identity`, `session`
+/// and `tutor-agent`.
+///
+/// # Errors
+/// None yet; the shape is that of every service.
+pub fn build(_: Options, deps: Deps) -> Result<Service, Error> {
+    deps.health.register_pool("usage-metrics/postgres", deps.pool.clone());
+    deps.health.register_bus("usage-metrics/nats", deps.nats.clone());
+    let logs: Arc<dyn EventLogReader> = Arc::new(
+        RemoteEventLogs::default()
+            .remote("identity", deps.peers.channel("identity"))
+            .remote("session", deps.peers.channel("session"))
+            .remote("tutor_agent", deps.peers.channel("tutor-agent")),
+    );
+    let routes = Routes::new(UsageMetricsServer::new(grpc::Grpc::new(deps.pool.clone())));
+    let (events, turns) = ((deps.clone(), Arc::clone(&logs)), (deps, logs));
+    Ok(Service::new(NAME)
+        .grpc(routes)
+        .task("project auth_event_log", move |shutdown| {
+            projector(&events.0, &events.1, Arc::new(AuthEventLog)).run(shutdown)
+        })
+        .task("project fact_turn", move |shutdown| {
+            projector(&turns.0, &turns.1, Arc::new(FactTurn)).run(shutdown)
+        }))
+}
+
+fn projector(deps: &Deps, logs: &Arc<dyn EventLogReader>, projection: Arc<dyn Projection>) -> Projector {
+    let Deps { pool, nats, namespace, clock, .. } = deps.clone();
+    Projector::new(pool, nats, &namespace, projection, Arc::clone(logs), clock)
+}

@@ -1,0 +1,2 @@
+pub(crate) mod ai_usage;
+pub(crate) mod auth_events;
