@@ -1,0 +1,68 @@
+//! The door: HTTP for browsers and clients, gRPC to the services behind it. Holds nothing
+//! durable.
+//!
+//! - `/api/auth/*` speaks Better-Auth's wire contract ([`better_auth`]),
+//! - `/api/v1/chatkit` speaks the ChatKit protocol, answers streamed as SSE ([`chatkit`]),
+//! - `/api/v1/*` is the REST interface of the web app and of administrators ([`rest`]),
+//! - everything else is the web app, embedded in the binary ([`web_app`]).
+//!
+//! [`build`] wires, `runtime::serve` runs.
+
+mod better_auth;
+mod body;
+mod caller;
+mod chatkit;
+mod dev_mail;
+mod error;
+mod keys;
+mod middleware;
+mod origin;
+mod rest;
+mod router;
+mod server;
+mod state;
+mod web_app;
+
+use std::path::PathBuf;
+
+use kernel::Error;
+use runtime::{Deps, Metrics, Service};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::state::App;
+
+pub const NAME: &str = "gateway";
+
+/// What the gateway must be told.
+#[derive(Debug)]
+pub struct Options {
+    /// Already bound, so that a taken port is known before anything starts.
+    pub listener: std::net::TcpListener,
+    /// Origin under which browsers reach us; decides cookie names, links and the issuer.
+    pub public_url: Url,
+    /// Further origins whose pages may call us with cookies.
+    pub trusted_origins: Vec<String>,
+    /// At least 32 bytes; signs the session cookie.
+    pub auth_secret: SecretString,
+    /// Folder of the development mailer, shown at `/dev/mail`.
+    pub mail_dir: Option<PathBuf>,
+    pub metrics: Option<Metrics>,
+}
+
+/// Wires the gateway. Starts nothing.
+///
+/// # Errors
+/// `InvalidArgument` when the options cannot be used.
+pub fn build(options: Options, deps: &Deps) -> Result<Service, Error> {
+    let Options { listener, public_url, trusted_origins, auth_secret, mail_dir, metrics } = options;
+    listener
+        .set_nonblocking(true)
+        .map_err(|_| Error::invalid("INVALID_LISTENER", "the HTTP listener cannot be made non-blocking"))?;
+    let app = App::new(&public_url, &trusted_origins, auth_secret, mail_dir, deps)?;
+    let router = router::router(app.clone(), deps.health.clone(), metrics);
+    let listener = std::sync::Arc::new(listener);
+    Ok(Service::new(NAME).task("http", move |shutdown| {
+        server::run(std::sync::Arc::clone(&listener), router.clone(), app.clone(), shutdown)
+    }))
+}

@@ -1,0 +1,127 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use api::chat_thread::chat_threads_client::ChatThreadsClient;
+use api::curriculum::curriculum_client::CurriculumClient;
+use api::identity::identity_client::IdentityClient;
+use api::rate_limit::rate_limit_client::RateLimitClient;
+use api::session::sessions_client::SessionsClient;
+use api::tutor_agent::tutor_agent_client::TutorAgentClient;
+use api::usage_metrics::usage_metrics_client::UsageMetricsClient;
+use auth::{JwksCache, Verifier};
+use kernel::Error;
+use runtime::{Deps, PeerChannel};
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::better_auth::CookieJar;
+use crate::keys::SessionKeys;
+use crate::origin::TrustedOrigins;
+
+/// Pages are up to a few megabytes; lesson images may be larger.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// What every handler can reach.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+pub struct Inner {
+    /// Scheme, host and port, without a trailing slash.
+    pub public_origin: String,
+    pub issuer: String,
+    pub cookies: CookieJar,
+    pub origins: TrustedOrigins,
+    pub verifier: Verifier,
+    pub mail_dir: Option<PathBuf>,
+    /// Cancelled when the process drains: streams end themselves.
+    pub draining: CancellationToken,
+    peers: Peers,
+}
+
+#[derive(Debug)]
+struct Peers {
+    identity: PeerChannel,
+    session: PeerChannel,
+    curriculum: PeerChannel,
+    chat_thread: PeerChannel,
+    tutor_agent: PeerChannel,
+    rate_limit: PeerChannel,
+    usage_metrics: PeerChannel,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub fn new(
+        public_url: &Url,
+        trusted_origins: &[String],
+        auth_secret: SecretString,
+        mail_dir: Option<PathBuf>,
+        deps: &Deps,
+    ) -> Result<Self, Error> {
+        let public_origin = public_url.origin().ascii_serialization();
+        if !matches!(public_url.scheme(), "http" | "https") || public_url.path() != "/" {
+            return Err(Error::invalid(
+                "INVALID_PUBLIC_URL",
+                "PUBLIC_URL must be an http(s) origin without a path",
+            ));
+        }
+        let issuer = format!("{public_origin}/api/auth");
+        let session = deps.peers.channel("session");
+        let keys = JwksCache::new(Arc::new(SessionKeys::new(session.clone())), Arc::clone(&deps.clock));
+        Ok(Self(Arc::new(Inner {
+            cookies: CookieJar::new(auth_secret, public_url.scheme() == "https"),
+            origins: TrustedOrigins::new(&public_origin, trusted_origins),
+            verifier: Verifier::new(keys, &issuer, &public_origin, Arc::clone(&deps.clock)),
+            public_origin,
+            issuer,
+            mail_dir,
+            draining: CancellationToken::new(),
+            peers: Peers {
+                session,
+                identity: deps.peers.channel("identity"),
+                curriculum: deps.peers.channel("curriculum"),
+                chat_thread: deps.peers.channel("chat-thread"),
+                tutor_agent: deps.peers.channel("tutor-agent"),
+                rate_limit: deps.peers.channel("rate-limit"),
+                usage_metrics: deps.peers.channel("usage-metrics"),
+            },
+        })))
+    }
+
+    pub fn identity(&self) -> IdentityClient<PeerChannel> {
+        IdentityClient::new(self.peers.identity.clone())
+    }
+
+    pub fn sessions(&self) -> SessionsClient<PeerChannel> {
+        SessionsClient::new(self.peers.session.clone())
+    }
+
+    pub fn curriculum(&self) -> CurriculumClient<PeerChannel> {
+        CurriculumClient::new(self.peers.curriculum.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    pub fn chat_threads(&self) -> ChatThreadsClient<PeerChannel> {
+        ChatThreadsClient::new(self.peers.chat_thread.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    pub fn tutor(&self) -> TutorAgentClient<PeerChannel> {
+        TutorAgentClient::new(self.peers.tutor_agent.clone())
+    }
+
+    pub fn rate_limit(&self) -> RateLimitClient<PeerChannel> {
+        RateLimitClient::new(self.peers.rate_limit.clone())
+    }
+
+    pub fn usage_metrics(&self) -> UsageMetricsClient<PeerChannel> {
+        UsageMetricsClient::new(self.peers.usage_metrics.clone())
+    }
+}

@@ -1,0 +1,3 @@
+import "katex/dist/katex.css";
+
+export * as katex from "katex";
