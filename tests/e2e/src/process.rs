@@ -1,0 +1,85 @@
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::wait::within;
+
+/// A running program whose output goes to a file; killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+}
+
+impl Process {
+    /// Starts it; its output is appended to `<folder>/<name>.log`.
+    pub fn start(name: &str, mut command: Command, folder: &Path) -> Self {
+        let log = open_log(&log_path(folder, name));
+        let errors = log.try_clone().expect("a second handle of the log");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .unwrap_or_else(|error| panic!("starting {name}: {error}"));
+        Self { name: name.to_owned(), child }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        self.child.kill().unwrap_or_else(|error| panic!("kill -9 {}: {error}", self.name));
+        self.child.wait().unwrap_or_else(|error| panic!("waiting for {}: {error}", self.name));
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", signal, &id]).status().expect("run kill");
+        assert!(status.success(), "kill -s {signal} {}", self.name);
+    }
+
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the state of a child")
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        let name = self.name.clone();
+        within(limit, &format!("{name} ends"), || {
+            let status = self.exit_status();
+            async move { status }
+        })
+        .await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Dropping must not panic: the process may be gone.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub fn log_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.log"))
+}
+
+fn open_log(path: &Path) -> File {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.unwrap_or_else(|error| panic!("opening {}: {error}", path.display()))
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}

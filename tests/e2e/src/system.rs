@@ -1,0 +1,367 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::api::{Answer, Api};
+use crate::mail::MailCatcher;
+use crate::model::Model;
+use crate::nats::Nats;
+use crate::postgres::Postgres;
+use crate::process::{Process, free_port, log_path};
+use crate::settings::{Settings, root, target};
+use crate::student::{PASSWORD, Student};
+use crate::wait::within;
+
+/// Every service, in the order they are started.
+pub const SERVICES: [&str; 8] = [
+    "identity",
+    "session",
+    "curriculum",
+    "chat-thread",
+    "rate-limit",
+    "tutor-agent",
+    "usage-metrics",
+    "gateway",
+];
+
+/// The sample course of the repository.
+const COURSE: &str = "algorithms";
+
+const START: Duration = Duration::from_mins(1);
+
+/// What to start.
+#[derive(Debug)]
+pub struct Plan {
+    name: &'static str,
+    one_process_per_service: bool,
+    own_postgres: bool,
+    offline_tutor: bool,
+    unlock: &'static str,
+    message_limit: u32,
+}
+
+/// A running system.
+#[derive(Debug)]
+pub struct System {
+    pub postgres: Postgres,
+    pub nats: Nats,
+    pub mail: std::sync::Arc<MailCatcher>,
+    pub model: Model,
+    pub api: Api,
+    pub settings: Settings,
+    folder: PathBuf,
+    environment: BTreeMap<String, String>,
+    processes: BTreeMap<&'static str, Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    arguments: Vec<&'static str>,
+    environment: Vec<(String, String)>,
+    ops: u16,
+    process: Option<Process>,
+}
+
+impl System {
+    /// `name` is the folder of its logs: `target/e2e/<name>`.
+    pub fn plan(name: &'static str) -> Plan {
+        Plan {
+            name,
+            one_process_per_service: false,
+            own_postgres: false,
+            offline_tutor: false,
+            unlock: "sequential",
+            message_limit: 20,
+        }
+    }
+}
+
+impl Plan {
+    #[must_use]
+    pub fn one_process_per_service(self) -> Self {
+        Self { one_process_per_service: true, ..self }
+    }
+
+    /// A cluster that may be killed.
+    #[must_use]
+    pub fn own_postgres(self) -> Self {
+        Self { own_postgres: true, ..self }
+    }
+
+    /// No model endpoint: the built-in tutor answers.
+    #[must_use]
+    pub fn offline_tutor(self) -> Self {
+        Self { offline_tutor: true, ..self }
+    }
+
+    /// Every stage of the course is open from the start.
+    #[must_use]
+    pub fn open_course(self) -> Self {
+        Self { unlock: "open", ..self }
+    }
+
+    #[must_use]
+    pub fn message_limit(self, message_limit: u32) -> Self {
+        Self { message_limit, ..self }
+    }
+
+    /// Starts everything, imports the sample course, and waits until all is ready.
+    pub async fn start(self) -> System {
+        let settings = Settings::load();
+        let folder = target().join("e2e").join(self.name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).expect("remove the logs of the last run");
+        }
+        std::fs::create_dir_all(&folder).expect("a folder for logs");
+        let postgres = if self.own_postgres {
+            Postgres::own(&settings, &folder).await
+        } else {
+            Postgres::shared(&settings).await
+        };
+        let nats = Nats::start(&settings.nats_server, &folder).await;
+        let mail = std::sync::Arc::new(MailCatcher::start(&folder).await);
+        let model = Model::start().await;
+        let http = free_port();
+        let origin = format!("http://127.0.0.1:{http}");
+        let mut environment = self.environment();
+        environment.extend([
+            ("DATABASE_URL".to_owned(), postgres.url().to_owned()),
+            ("NATS_URL".to_owned(), nats.url()),
+            ("SMTP_URL".to_owned(), mail.url()),
+            ("PUBLIC_URL".to_owned(), origin.clone()),
+            ("HTTP_ADDR".to_owned(), format!("127.0.0.1:{http}")),
+        ]);
+        if !self.offline_tutor {
+            environment.insert("OPENAI_BASE_URL".to_owned(), model.url().to_owned());
+        }
+        let mut system = System {
+            api: Api::new(&origin),
+            postgres,
+            nats,
+            mail,
+            model,
+            settings,
+            folder,
+            environment,
+            processes: BTreeMap::new(),
+        };
+        system.command(&["migrate"], "");
+        let course = root().join("courses").join(COURSE);
+        system.command(
+            &["import-course", &course.display().to_string(), "--slug", COURSE, "--unlock", self.unlock],
+            "",
+        );
+        system.plan_processes(self.one_process_per_service);
+        for name in system.names() {
+            system.spawn(name);
+        }
+        for name in system.names() {
+            system.ready(name).await;
+        }
+        system
+    }
+
+    /// What does not depend on where the other parts listen.
+    fn environment(&self) -> BTreeMap<String, String> {
+        let mut variables = vec![
+            ("AUTH_SECRET", "a-secret-of-the-tests-with-more-than-32-bytes".to_owned()),
+            ("INTERNAL_TOKEN", "a-token-of-the-tests".to_owned()),
+            ("MESSAGE_LIMIT", self.message_limit.to_string()),
+            ("DATABASE_CONNECTIONS", "6".to_owned()),
+        ];
+        if !self.offline_tutor {
+            variables.extend([
+                ("OPENAI_API_KEY", "a-key-of-the-tests".to_owned()),
+                ("TUTOR_MODEL", "scripted".to_owned()),
+            ]);
+        }
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+impl System {
+    fn plan_processes(&mut self, one_per_service: bool) {
+        if !one_per_service {
+            self.add("all", vec!["all"], Vec::new());
+            return;
+        }
+        let grpc: Vec<(&str, u16)> = SERVICES.iter().map(|service| (*service, free_port())).collect();
+        let peers: Vec<(String, String)> = grpc
+            .iter()
+            .filter(|(service, _)| *service != "gateway")
+            .map(|(service, port)| {
+                let name = format!("{}_URL", service.to_uppercase().replace('-', "_"));
+                (name, format!("http://127.0.0.1:{port}"))
+            })
+            .collect();
+        for (service, port) in grpc {
+            let mut environment = peers.clone();
+            environment.push(("GRPC_ADDR".to_owned(), format!("127.0.0.1:{port}")));
+            self.add(service, vec![service], environment);
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: &'static str,
+        arguments: Vec<&'static str>,
+        mut environment: Vec<(String, String)>,
+    ) {
+        let ops = free_port();
+        environment.push(("OPS_ADDR".to_owned(), format!("127.0.0.1:{ops}")));
+        self.processes.insert(name, Running { arguments, environment, ops, process: None });
+    }
+
+    /// The names of the processes.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.processes.keys().copied().collect()
+    }
+
+    /// Runs a command of the binary to its end and answers what it said. Panics when it fails.
+    pub fn command(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.try_command(arguments, input);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "intellistack {arguments:?}: {}\n{said}\n{errors}", output.status);
+        said
+    }
+
+    /// The same where it may fail.
+    pub fn try_command(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.binary();
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("start the binary");
+        // It may end without reading.
+        drop(child.stdin.take().expect("a pipe").write_all(input.as_bytes()));
+        child.wait_with_output().expect("the command's output")
+    }
+
+    fn binary(&self) -> Command {
+        let mut command = Command::new(&self.settings.binary);
+        command.env_clear().envs(&self.environment).env("RUST_BACKTRACE", "1").current_dir(&self.folder);
+        command
+    }
+
+    /// Starts a process without waiting for it.
+    pub fn spawn(&mut self, name: &'static str) {
+        let mut command = self.binary();
+        let running = self.processes.get_mut(name).unwrap_or_else(|| panic!("no process {name}"));
+        command.args(&running.arguments).envs(running.environment.iter().cloned());
+        running.process = Some(Process::start(name, command, &self.folder));
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self, name: &str) {
+        self.process(name).kill();
+    }
+
+    /// Starts a process again and waits until it is ready.
+    pub async fn restart(&mut self, name: &'static str) {
+        self.spawn(name);
+        self.ready(name).await;
+    }
+
+    pub fn process(&mut self, name: &str) -> &mut Process {
+        let running = self.processes.get_mut(name).unwrap_or_else(|| panic!("no process {name}"));
+        running.process.as_mut().unwrap_or_else(|| panic!("{name} is not started"))
+    }
+
+    /// Waits until `/readyz` of a process says 200.
+    pub async fn ready(&mut self, name: &'static str) {
+        let api = self.ops(name);
+        let log = log_path(&self.folder, name);
+        let process = std::cell::RefCell::new(self.process(name));
+        within(START, &format!("{name} is ready"), || async {
+            if let Some(status) = process.borrow_mut().exit_status() {
+                panic!("{name} ended with {status}:\n{}", tail(&log, 40));
+            }
+            let answer = Answer::try_of(api.request(reqwest::Method::GET, "/readyz")).await.ok()?;
+            answer.status.is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// The operations listener of a process.
+    pub fn ops(&self, name: &str) -> Api {
+        Api::new(&format!("http://127.0.0.1:{}", self.processes[name].ops))
+    }
+
+    /// The status of a process's `/readyz` and its checks that fail.
+    pub async fn failing_checks(&self, name: &str) -> Option<(u16, Vec<String>)> {
+        let answer = Answer::try_of(self.ops(name).request(reqwest::Method::GET, "/readyz")).await.ok()?;
+        let report: Value = serde_json::from_slice(&answer.body).ok()?;
+        let checks = report["checks"].as_object()?;
+        let failing = checks.iter().filter(|(_, check)| check["ok"] != true).map(|(name, _)| name.clone());
+        Some((answer.status.as_u16(), failing.collect()))
+    }
+
+    /// Creates a verified account without a mail.
+    pub fn create_user(&self, email: &str, role: &str) {
+        let arguments = ["create-user", "--email", email, "--name", "Ada", "--role", role, "--verified"];
+        self.command(&arguments, PASSWORD);
+    }
+
+    /// A verified student with a session.
+    pub async fn student(&self, email: &str) -> Student {
+        self.signed_in(email, "student").await
+    }
+
+    pub async fn admin(&self) -> Student {
+        self.signed_in("admin@school.example", "admin").await
+    }
+
+    pub async fn signed_in(&self, email: &str, role: &str) -> Student {
+        self.create_user(email, role);
+        let mut student = Student::new(&self.api, email);
+        student.sign_in().await.expect(200);
+        student
+    }
+
+    /// The slug of the sample course.
+    pub fn course(&self) -> &'static str {
+        COURSE
+    }
+
+    pub fn auth_secret(&self) -> &str {
+        &self.environment["AUTH_SECRET"]
+    }
+
+    /// Folder of the logs.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Fails when a process panicked or one of its tasks died, or when a handler did.
+    pub fn assert_no_panic(&self) {
+        let mut found = String::new();
+        for name in self.processes.keys() {
+            let log = std::fs::read_to_string(log_path(&self.folder, name)).unwrap_or_default();
+            let bad = ["panicked at", "a handler panicked", "a background task failed", "ended by itself"];
+            for line in log.lines().filter(|line| bad.iter().any(|bad| line.contains(bad))) {
+                writeln!(found, "{name}: {line}").expect("write to a string");
+            }
+        }
+        assert!(found.is_empty(), "{found}");
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for name in self.processes.keys() {
+                println!("--- the end of {name}.log\n{}", tail(&log_path(&self.folder, name), 25));
+            }
+        }
+    }
+}
+
+fn tail(path: &Path, lines: usize) -> String {
+    let log = std::fs::read_to_string(path).unwrap_or_default();
+    let all: Vec<&str> = log.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}

@@ -1,0 +1,16 @@
+//! The whole system: the real binary, driven and broken from outside.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "the test runner shows it")]
+
+mod answer_keys;
+mod bad_input;
+mod degrade;
+mod drain;
+mod kill_everything;
+mod main_path;
+mod model_trouble;
+mod official_client;
+mod quota;
+mod support;
+mod tokens;
+mod trace;

@@ -1,0 +1,270 @@
+//! Access tokens, session cookies and mailed links that are wrong, forged, expired or revoked.
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::{digest, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use intellistack_e2e::{Answer, Student, System, ledger};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{assert_code, assert_problem};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_expired_or_revoked_access_token_opens_nothing() {
+    let mut system = System::plan("access_tokens").start().await;
+    let student = system.student("ada@school.example").await;
+    let good = student.access_token().await;
+    let key = Issuer::new();
+    key.publish(&system).await;
+    system.kill("all");
+    system.restart("all").await;
+
+    let claims = decode(&good, 1);
+    // The published key is believed, so that what follows fails for the reason it is meant to.
+    assert_eq!(with_bearer(&system, &key.sign(&claims)).await.status.as_u16(), 200);
+    let changed = |name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        key.sign(&claims)
+    };
+    let now = clock().timestamp();
+    let expired = changed("exp", json!(now - 3600));
+    assert_problem(&with_bearer(&system, &expired).await, 401, "TOKEN_EXPIRED");
+    assert_code(&chatkit_with_bearer(&system, &expired).await, 401, "TOKEN_EXPIRED");
+
+    let jwks = system.api.get("/api/auth/jwks").await;
+    let head = decode(&good, 0);
+    let forged = [
+        ("of another issuer", changed("iss", json!("https://evil.example"))),
+        ("for another audience", changed("aud", json!("https://evil.example"))),
+        ("not yet valid", changed("nbf", json!(now + 3600))),
+        ("without an expiry", changed("exp", Value::Null)),
+        (
+            "an ID token",
+            key.sign_as(&json!({ "alg": "RS256", "typ": "logout+jwt", "kid": key.kid }), &claims),
+        ),
+        ("unsigned", format!("{}.{}.", encode(&json!({ "alg": "none", "typ": "JWT" })), encode(&claims))),
+        (
+            "unsigned, with kid",
+            format!("{}.{}.", encode(&json!({ "alg": "none", "kid": head["kid"] })), encode(&claims)),
+        ),
+        (
+            "HS256 with the public key",
+            hs256(&json!({ "alg": "HS256", "kid": head["kid"] }), &claims, &jwks.body),
+        ),
+        ("of an unknown key", key.sign_as(&json!({ "alg": "RS256", "kid": "no-such-key" }), &claims)),
+        (
+            "with a path as key id",
+            key.sign_as(&json!({ "alg": "RS256", "kid": "../../etc/passwd" }), &claims),
+        ),
+        ("with its own key", key.sign_as(&json!({ "alg": "RS256", "jwk": key.jwk() }), &claims)),
+        ("with a changed role", tampered(&good, "role", &json!("admin"))),
+        ("cut short", good[..good.len() - 4].to_owned()),
+        ("no token", "nonsense".to_owned()),
+        ("empty", String::new()),
+        ("huge", format!("{good}{}", "A".repeat(20_000))),
+    ];
+    for (what, token) in &forged {
+        let answer = with_bearer(&system, token).await;
+        assert_eq!(answer.status.as_u16(), 401, "{what}: {}", answer.text());
+        assert!(answer.json()["reason"].is_string(), "{what}: {}", answer.text());
+        let answer = chatkit_with_bearer(&system, token).await;
+        assert_eq!(answer.status.as_u16(), 401, "{what}: {}", answer.text());
+        assert!(answer.json()["code"].is_string(), "{what}: {}", answer.text());
+    }
+
+    // Signing out ends the tokens of the session, too.
+    assert_eq!(with_bearer(&system, &good).await.status.as_u16(), 200);
+    student.post("/api/auth/sign-out", &json!({})).await.expect(200);
+    assert_problem(&with_bearer(&system, &good).await, 401, "SESSION_REVOKED");
+    system.assert_no_panic();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tampered_or_expired_session_cookie_is_no_session() {
+    let system = System::plan("cookies").start().await;
+    let student = system.student("ada@school.example").await;
+    let (name, value) = student.cookie.split_once('=').expect("a cookie");
+    let (token, signature) = value.split_once('.').expect("a signed value");
+    for bad in [
+        token.to_owned(),
+        format!("{token}."),
+        format!("{token}.{}", "A".repeat(44)),
+        format!("{}.{signature}", token.chars().rev().collect::<String>()),
+        format!("{value}x"),
+        "%".to_owned(),
+        "%FF%FE.%00".to_owned(),
+        "x".repeat(6_000),
+    ] {
+        let thief = Student { cookie: format!("{name}={bad}"), ..student.clone() };
+        assert_eq!(thief.get("/api/auth/get-session").await.expect(200), Value::Null, "{bad:.100}");
+        assert_problem(&thief.get("/api/v1/me/quota").await, 401, "UNAUTHENTICATED");
+    }
+    sqlx::query("update session.sessions set expires_at = $1")
+        .bind(clock() - chrono::TimeDelta::seconds(1))
+        .execute(&system.postgres.pool())
+        .await
+        .expect("expire the session");
+    let answer = student.get("/api/auth/get-session").await;
+    assert_eq!(answer.expect(200), Value::Null);
+    assert!(answer.headers.get_all("set-cookie").iter().any(|cookie| {
+        cookie.to_str().is_ok_and(|cookie| cookie.starts_with(name) && cookie.contains("Max-Age=0"))
+    }));
+    assert_problem(&student.get("/api/v1/me/quota").await, 401, "UNAUTHENTICATED");
+    assert_code(&student.get("/api/auth/token").await, 401, "UNAUTHORIZED");
+    system.assert_no_panic();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_mailed_link_verifies_and_only_until_it_expires() {
+    let system = System::plan("links").start().await;
+    let mut student = Student::new(&system.api, "ada@school.example");
+    student.sign_up().await.expect(200);
+    let link = system.mail.first_to(&student.email).await.link();
+    let token =
+        link.split("token=").nth(1).and_then(|rest| rest.split('&').next()).expect("a token").to_owned();
+    let secret = system.auth_secret().as_bytes();
+    let mut claims = decode(&token, 1);
+    let now = clock().timestamp();
+    for (field, value, code) in [
+        ("exp", json!(now - 1), "TOKEN_EXPIRED"),
+        ("purpose", json!("something-else"), "INVALID_TOKEN"),
+        ("exp", json!("tomorrow"), "INVALID_TOKEN"),
+    ] {
+        let good = std::mem::replace(&mut claims[field], value);
+        let crafted = hs256(&json!({ "alg": "HS256", "typ": "JWT" }), &claims, secret);
+        claims[field] = good;
+        refused_link(&system, &crafted, code).await;
+    }
+    let head = json!({ "alg": "HS256", "typ": "JWT" });
+    for crafted in [
+        "nonsense".to_owned(),
+        String::new(),
+        hs256(&head, &claims, b"another secret that is long enough, too"),
+        format!("{}.{}.", encode(&json!({ "alg": "none", "typ": "JWT" })), encode(&claims)),
+        student.access_token().await,
+        "A".repeat(6_000),
+    ] {
+        refused_link(&system, &crafted, "INVALID_TOKEN").await;
+    }
+    let session = student.get("/api/auth/get-session").await.expect(200);
+    assert_eq!(session["user"]["emailVerified"], false, "{session}");
+    assert_problem(&student.enrol(system.course()).await, 403, "EMAIL_NOT_VERIFIED");
+    let verify = format!("/api/auth/verify-email?token={token}&callbackURL=https%3A%2F%2Fevil.example");
+    assert_code(&system.api.get(&verify).await, 403, "INVALID_CALLBACK_URL");
+
+    // The real one, twice: a mail scanner may be first.
+    for _ in 0..2 {
+        let answer = system.api.get(&link).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location").as_str()), (302, "/verified"));
+    }
+    let session = student.get("/api/auth/get-session").await.expect(200);
+    assert_eq!(session["user"]["emailVerified"], true, "{session}");
+    let verified = ledger::count(&system.postgres.pool(), "identity", "user.email_verified").await;
+    assert_eq!(verified, 1, "opened twice, verified once");
+    system.assert_no_panic();
+}
+
+async fn refused_link(system: &System, token: &str, code: &str) {
+    let plain = system.api.get(&format!("/api/auth/verify-email?token={token}")).await;
+    assert_code(&plain, 401, code);
+    let redirected =
+        system.api.get(&format!("/api/auth/verify-email?token={token}&callbackURL=%2Fverified")).await;
+    assert_eq!(redirected.status.as_u16(), 302, "{}", redirected.text());
+    assert_eq!(redirected.header("location"), format!("/verified?error={code}"));
+}
+
+async fn with_bearer(system: &System, token: &str) -> Answer {
+    let request = system.api.request(Method::GET, "/api/v1/me/quota");
+    Answer::of(request.header("authorization", format!("Bearer {token}"))).await
+}
+
+async fn chatkit_with_bearer(system: &System, token: &str) -> Answer {
+    let request = system.api.request(Method::POST, "/api/v1/chatkit");
+    let request = request.header("authorization", format!("Bearer {token}"));
+    Answer::of(request.json(&json!({ "type": "threads.list", "params": {} }))).await
+}
+
+/// A signing key that the test holds and the system believes.
+struct Issuer {
+    pair: RsaKeyPair,
+    kid: String,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
+        let der: Pkcs8V1Der<'_> = pair.as_der().expect("its PKCS#8 form");
+        let kid = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, der.as_ref()));
+        Self { pair, kid }
+    }
+
+    fn jwk(&self) -> Value {
+        let public = self.pair.public_key();
+        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        json!({
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid,
+            "n": part(public.modulus().big_endian_without_leading_zero()),
+            "e": part(public.exponent().big_endian_without_leading_zero()),
+        })
+    }
+
+    /// Puts the public key among the old ones, which verify and sign nothing new.
+    async fn publish(&self, system: &System) {
+        sqlx::query(
+            "insert into session.signing_keys (kid, algorithm, sealed, public_jwk, created_at)
+             values ($1, 'RS256', ''::bytea, $2, '2000-01-01')",
+        )
+        .bind(&self.kid)
+        .bind(self.jwk())
+        .execute(&system.postgres.pool())
+        .await
+        .expect("publish a key");
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        self.sign_as(&json!({ "alg": "RS256", "typ": "JWT", "kid": self.kid }), claims)
+    }
+
+    fn sign_as(&self, head: &Value, claims: &Value) -> String {
+        let text = format!("{}.{}", encode(head), encode(claims));
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .expect("a signature");
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+fn hs256(head: &Value, claims: &Value, secret: &[u8]) -> String {
+    let text = format!("{}.{}", encode(head), encode(claims));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+/// The token with one claim changed and its signature kept.
+fn tampered(token: &str, claim: &str, value: &Value) -> String {
+    let mut claims = decode(token, 1);
+    claims[claim] = value.clone();
+    let parts: Vec<&str> = token.split('.').collect();
+    format!("{}.{}.{}", parts[0], encode(&claims), parts[2])
+}
+
+fn encode(part: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(part.to_string())
+}
+
+fn decode(token: &str, part: usize) -> Value {
+    let text = token.split('.').nth(part).expect("three parts");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).expect("base64")).expect("JSON")
+}
+
+fn clock() -> DateTime<Utc> {
+    #[expect(clippy::disallowed_methods, reason = "the clock of the processes under test")]
+    Utc::now()
+}
