@@ -80,34 +80,24 @@ const commands = {
     await page.getByRole('main').waitFor();
   },
 
-  /** Asks and waits for the whole answer; `pieces` counts the states in which it was seen growing. */
+  /** Asks and waits for the whole answer. */
   async ask({ text }) {
-    const before = await answers.count();
-    await page.evaluate((count) => {
-      const lengths = new Set();
-      window.seenLengths = lengths;
-      const look = () => {
-        const answer = document.querySelectorAll('[data-testid=assistant-message]')[count];
-        if (answer) lengths.add(answer.querySelector('.prose')?.textContent.length ?? 0);
-      };
-      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
-    }, before);
-    await composer.fill(text);
-    await page.getByTestId('chat-send').click();
-    const answer = answers.nth(before);
-    await answer.waitFor();
-    await page.waitForFunction(
-      (nth) => document.querySelectorAll('[data-testid=assistant-message]')[nth]?.dataset.state !== 'streaming',
-      before,
-    );
-    const problem = page.getByTestId('chat-problem');
-    return {
-      state: await answer.getAttribute('data-state'),
-      text: await answer.locator('.prose').innerText(),
-      citations: await citations(answer),
-      pieces: await page.evaluate(() => window.seenLengths.size),
-      problem: (await problem.count()) > 0 ? await problem.innerText() : null,
-    };
+    const nth = await send(text);
+    return finished(nth);
+  },
+
+  /** Asks and waits until a part of the answer is shown while it is still being written. */
+  async askAndSeeItGrow({ text }) {
+    const nth = await send(text);
+    await page.waitForFunction((nth) => {
+      const answer = document.querySelectorAll('[data-testid=assistant-message]')[nth];
+      return answer?.dataset.state === 'streaming' && answer.querySelector('.prose')?.textContent.trim();
+    }, nth);
+    return { text: await answers.nth(nth).locator('.prose').innerText() };
+  },
+
+  async finishedAnswer() {
+    return finished((await answers.count()) - 1);
   },
 
   /** Reloads until the thread is shown again: the server may be starting. */
@@ -174,6 +164,29 @@ const commands = {
     return { complaints };
   },
 };
+
+async function send(text) {
+  const nth = await answers.count();
+  await composer.fill(text);
+  await page.getByTestId('chat-send').click();
+  return nth;
+}
+
+async function finished(nth) {
+  const answer = answers.nth(nth);
+  await answer.waitFor();
+  await page.waitForFunction(
+    (nth) => document.querySelectorAll('[data-testid=assistant-message]')[nth]?.dataset.state !== 'streaming',
+    nth,
+  );
+  const problem = page.getByTestId('chat-problem');
+  return {
+    state: await answer.getAttribute('data-state'),
+    text: await answer.locator('.prose').innerText(),
+    citations: await citations(answer),
+    problem: (await problem.count()) > 0 ? await problem.innerText() : null,
+  };
+}
 
 async function citations(answer) {
   const links = await answer.getByTestId('citation').all();
