@@ -43,7 +43,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("MESSAGE_LIMIT", "a student's messages in 24 hours [20]"),
     ("DATABASE_CONNECTIONS", "connections of each service [8]"),
     ("LOG_FORMAT", "pretty or json [pretty]"),
-    ("RUST_LOG", "log filter [info]"),
+    ("RUST_LOG", "log filter [info,tantivy=warn]"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "send spans there over OTLP/gRPC"),
     ("INTELLISTACK_CONFIG", "a TOML file with the same names in lower case; the environment wins"),
 ];
@@ -177,7 +177,8 @@ impl Config {
     /// Commands talk to a person: their log stays quiet unless asked for.
     pub fn log_filter(&self, command: &Command) -> String {
         let default = match command {
-            Command::All | Command::Services(_) => "info",
+            // Each commit of the passage index is six lines of its own.
+            Command::All | Command::Services(_) => "info,tantivy=warn",
             _ => "warn",
         };
         self.rust_log.clone().unwrap_or_else(|| default.to_owned())

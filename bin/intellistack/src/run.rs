@@ -24,6 +24,17 @@ struct Process {
     entropy: Arc<dyn Entropy>,
 }
 
+const DRAIN_STAGES: usize = 3;
+
+/// A running answer needs threads and quota to come to its end.
+fn drain_stage(service: &str) -> usize {
+    match service {
+        gateway::NAME => 0,
+        tutor_agent::NAME => 1,
+        _ => 2,
+    }
+}
+
 /// Runs services in this process until a signal.
 pub async fn run(config: Config, services: &[ServiceName]) -> anyhow::Result<()> {
     install_tls_provider()?;
@@ -96,7 +107,6 @@ impl Process {
                     trusted_origins: config.trusted_origins(),
                     auth_secret: config.auth_secret()?,
                     mail_dir: config.mail_dir.clone(),
-                    metrics: Some(self.metrics.clone()),
                 };
                 gateway::build(options, &self.deps(name)?)?
             }
@@ -138,35 +148,70 @@ impl Process {
     }
 
     /// Runs until a signal or until one service fails, which stops them all: half a process is
-    /// harder to notice than none.
+    /// harder to notice than none. Those who call drain before those they call.
     async fn serve(
         self,
         services: Vec<(Service, Option<TcpListener>)>,
         ops: TcpListener,
     ) -> anyhow::Result<()> {
-        let shutdown = runtime::on_signal()?;
-        let operations = serve_ops(ops, self.health.clone(), self.metrics.clone(), shutdown.clone());
+        let stop = runtime::on_signal()?;
+        let drained = CancellationToken::new();
+        let operations = serve_ops(ops, self.health.clone(), self.metrics.clone(), drained.clone());
         let operations = runtime::spawn("ops", operations);
+        let announced = runtime::spawn("announce the drain", {
+            let (stop, health) = (stop.clone(), self.health.clone());
+            async move {
+                stop.cancelled().await;
+                health.drain();
+            }
+        });
+        let mut stages: [Vec<_>; DRAIN_STAGES] = std::array::from_fn(|_| Vec::new());
+        for (service, listener) in services {
+            stages[drain_stage(service.name())].push((service, listener));
+        }
+        let mut begin = stop.clone();
+        let mut running = Vec::new();
+        for stage in stages {
+            let next = CancellationToken::new();
+            running.push(self.serve_stage(stage, stop.clone(), begin, next.clone()));
+            begin = next;
+        }
+        let outcomes = futures::future::join_all(running).await;
+        drained.cancel();
+        announced.await?;
+        operations.await?;
+        outcomes.into_iter().flatten().collect::<anyhow::Result<()>>()?;
+        tracing::info!("drained");
+        Ok(())
+    }
+
+    /// Runs services until `begin`, drains them, and lets the `next` stage begin.
+    async fn serve_stage(
+        &self,
+        services: Vec<(Service, Option<TcpListener>)>,
+        stop: CancellationToken,
+        begin: CancellationToken,
+        next: CancellationToken,
+    ) -> Vec<anyhow::Result<()>> {
         let running = services.into_iter().map(|(service, listener)| {
-            let (token, shutdown) = (self.token.clone(), shutdown.clone());
+            let (stop, begin) = (stop.clone(), begin.clone());
             async move {
                 let name = service.name();
-                let outcome = runtime::serve(service, listener, &token, shutdown.clone()).await;
-                shutdown.cancel();
+                let outcome = runtime::serve(service, listener, &self.token, begin).await;
+                stop.cancel();
                 outcome.with_context(|| format!("running {name}"))
             }
         });
         let outcomes = futures::future::join_all(running).await;
-        operations.await?;
-        outcomes.into_iter().collect::<anyhow::Result<()>>()?;
-        tracing::info!("drained");
-        Ok(())
+        begin.cancelled().await;
+        next.cancel();
+        outcomes
     }
 }
 
 async fn serve_ops(listener: TcpListener, health: Health, metrics: Metrics, shutdown: CancellationToken) {
     tracing::info!(address = ?listener.local_addr().ok(), "answering /metrics, /healthz and /readyz");
-    let router = runtime::ops_router(health, Some(metrics));
+    let router = runtime::ops_router(health, metrics);
     if let Err(error) = runtime::serve_http(listener, router, shutdown).await {
         tracing::error!(%error, "the operations listener failed");
     }

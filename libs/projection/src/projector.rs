@@ -11,6 +11,7 @@ use crate::{EventLogReader, Projection, ProjectorStatus};
 
 /// Keeps one projection up to date with the stores it reads. Run it in every process of the
 /// service: replicas share the work and never apply an event twice.
+#[derive(Clone)]
 pub struct Projector {
     pub(crate) pool: PgPool,
     pub(crate) nats: async_nats::Client,
@@ -53,7 +54,7 @@ impl Projector {
         self
     }
 
-    /// For readiness checks; take it before `run`.
+    /// For readiness checks. Clones share it.
     pub fn status(&self) -> ProjectorStatus {
         self.status.clone()
     }

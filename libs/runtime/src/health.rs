@@ -16,6 +16,9 @@ type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Syn
 #[derive(Clone, Default)]
 pub struct Health(Arc<Mutex<BTreeMap<String, Check>>>);
 
+/// The check that fails while the process drains.
+const SHUTDOWN: &str = "shutdown";
+
 impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.lock().keys()).finish()
@@ -53,6 +56,14 @@ impl Health {
         self.lock().insert(name.into(), Arc::new(move || Box::pin(check())));
     }
 
+    /// Adds a check of something that keeps its own report.
+    pub fn register_status<F>(&self, name: impl Into<String>, status: F)
+    where
+        F: Fn() -> Result<(), String> + Send + Sync + 'static,
+    {
+        self.register(name, move || std::future::ready(status()));
+    }
+
     /// Adds the check that a pool's database answers.
     pub fn register_pool(&self, name: impl Into<String>, pool: sqlx::PgPool) {
         self.register(name, move || {
@@ -77,6 +88,11 @@ impl Health {
                     .ok_or_else(|| "not connected to NATS".to_owned())
             }
         });
+    }
+
+    /// From now on the process is not ready: it finishes what it has and takes nothing new.
+    pub fn drain(&self) {
+        self.register(SHUTDOWN, || async { Err("draining".to_owned()) });
     }
 
     /// Runs every check side by side, each for at most two seconds.
@@ -117,5 +133,14 @@ mod tests {
         assert!(!report.is_ready());
         assert_eq!(report.checks["bad"], CheckReport { ok: false, detail: "gone".to_owned() });
         assert!(report.checks["good"].ok);
+    }
+
+    #[tokio::test]
+    async fn a_draining_process_is_not_ready() {
+        let health = Health::default();
+        health.drain();
+        let report = health.report().await;
+        assert!(!report.is_ready());
+        assert_eq!(report.checks["shutdown"].detail, "draining");
     }
 }

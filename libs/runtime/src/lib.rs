@@ -20,7 +20,7 @@ pub use connect::{bus, pool};
 pub use deps::Deps;
 pub use grpc::PeerAuthLayer;
 pub use health::{CheckReport, Health, ReadyReport};
-pub use ops::{Metrics, router as ops_router, serve_http};
+pub use ops::{Metrics, health_router, router as ops_router, serve_http};
 pub use peers::{PeerChannel, PeerInterceptor, Peers};
 pub use service::{ServeError, Service, Task, serve};
 pub use shutdown::on_signal;

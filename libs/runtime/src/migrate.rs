@@ -44,8 +44,11 @@ async fn prepare(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx
     transaction.execute(AssertSqlSafe(create_role)).await?;
     for statement in [
         format!(
+            // Since Postgres 16 who made a role is its member, but may not yet act as it.
             "do $$ begin
-               if not pg_has_role(current_user, 'intellistack_{schema}', 'member') then
+               if not pg_has_role(current_user, 'intellistack_{schema}',
+                    case when current_setting('server_version_num')::int >= 160000
+                         then 'set' else 'member' end) then
                  execute format('grant intellistack_{schema} to %I', current_user);
                end if;
              end $$"

@@ -33,8 +33,8 @@ impl Metrics {
     }
 }
 
-/// `/healthz` (the process lives), `/readyz` (its checks, 503 when one fails), `/metrics`.
-pub fn router(health: Health, metrics: Option<Metrics>) -> Router {
+/// `/healthz` (the process lives) and `/readyz` (its checks, 503 when one fails).
+pub fn health_router(health: Health) -> Router {
     let ready = move || {
         let health = health.clone();
         async move {
@@ -43,14 +43,18 @@ pub fn router(health: Health, metrics: Option<Metrics>) -> Router {
             (status, Json(report)).into_response()
         }
     };
-    let render = move || {
-        let text = metrics.as_ref().map(Metrics::render).unwrap_or_default();
-        async move { ([("content-type", "text/plain; version=0.0.4")], text) }
-    };
     Router::new()
         .route("/healthz", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(render))
+}
+
+/// The listener for operators alone: the health of the process, and `/metrics`.
+pub fn router(health: Health, metrics: Metrics) -> Router {
+    let render = move || {
+        let text = metrics.render();
+        async move { ([("content-type", "text/plain; version=0.0.4")], text) }
+    };
+    health_router(health).route("/metrics", get(render))
 }
 
 /// Serves a router until `shutdown`, then lets running requests finish.

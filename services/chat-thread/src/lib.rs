@@ -41,13 +41,14 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     let Options {} = options;
     let store = Store::new(deps.pool.clone(), SCHEMA);
     let cx = commands::Cx { store: store.clone(), clock: Arc::clone(&deps.clock) };
+    let publisher =
+        Publisher::new(store.clone(), deps.nats.clone(), &deps.namespace, Arc::clone(&deps.clock));
+    let status = publisher.status();
+    deps.health.register_status("chat-thread/publisher", move || status.ready());
     deps.health.register_pool("chat-thread/postgres", deps.pool);
-    deps.health.register_bus("chat-thread/nats", deps.nats.clone());
+    deps.health.register_bus("chat-thread/nats", deps.nats);
 
     let routes = Routes::new(ChatThreadsServer::new(grpc::Grpc(cx)))
-        .add_service(EventLogServer::new(store.clone()).into_service());
-    let (nats, namespace, clock) = (deps.nats, deps.namespace, deps.clock);
-    Ok(Service::new(NAME).grpc(routes).task("publisher", move |shutdown| {
-        Publisher::new(store.clone(), nats.clone(), &namespace, Arc::clone(&clock)).run(shutdown)
-    }))
+        .add_service(EventLogServer::new(store).into_service());
+    Ok(Service::new(NAME).grpc(routes).task("publisher", move |shutdown| publisher.clone().run(shutdown)))
 }

@@ -46,15 +46,16 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     let Options {} = options;
     let store = Store::new(deps.pool.clone(), SCHEMA);
     let cx = commands::Cx { store: store.clone(), clock: Arc::clone(&deps.clock) };
+    let publisher =
+        Publisher::new(store.clone(), deps.nats.clone(), &deps.namespace, Arc::clone(&deps.clock));
+    let status = publisher.status();
+    deps.health.register_status("curriculum/publisher", move || status.ready());
     deps.health.register_pool("curriculum/postgres", deps.pool);
-    deps.health.register_bus("curriculum/nats", deps.nats.clone());
+    deps.health.register_bus("curriculum/nats", deps.nats);
 
     let grpc = grpc::Grpc(cx);
     let routes = Routes::new(CurriculumServer::new(grpc.clone()))
         .add_service(CourseMaterialServer::new(grpc))
-        .add_service(EventLogServer::new(store.clone()).into_service());
-    let (nats, namespace, clock) = (deps.nats, deps.namespace, deps.clock);
-    Ok(Service::new(NAME).grpc(routes).task("publisher", move |shutdown| {
-        Publisher::new(store.clone(), nats.clone(), &namespace, Arc::clone(&clock)).run(shutdown)
-    }))
+        .add_service(EventLogServer::new(store).into_service());
+    Ok(Service::new(NAME).grpc(routes).task("publisher", move |shutdown| publisher.clone().run(shutdown)))
 }

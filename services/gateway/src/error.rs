@@ -53,6 +53,13 @@ impl IntoResponse for Problem {
 }
 
 pub fn http_status(error: &Error) -> StatusCode {
+    match &*error.reason {
+        // HTTP has words of its own for these.
+        "METHOD_NOT_ALLOWED" => return StatusCode::METHOD_NOT_ALLOWED,
+        "BODY_TOO_LARGE" => return StatusCode::PAYLOAD_TOO_LARGE,
+        "UNSUPPORTED_MEDIA_TYPE" => return StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        _ => {}
+    }
     StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 

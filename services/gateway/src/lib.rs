@@ -26,7 +26,7 @@ mod web_app;
 use std::path::PathBuf;
 
 use kernel::Error;
-use runtime::{Deps, Metrics, Service};
+use runtime::{Deps, Service};
 use secrecy::SecretString;
 use url::Url;
 
@@ -47,7 +47,6 @@ pub struct Options {
     pub auth_secret: SecretString,
     /// Folder of the development mailer, shown at `/dev/mail`.
     pub mail_dir: Option<PathBuf>,
-    pub metrics: Option<Metrics>,
 }
 
 /// Wires the gateway. Starts nothing.
@@ -55,14 +54,13 @@ pub struct Options {
 /// # Errors
 /// `InvalidArgument` when the options cannot be used.
 pub fn build(options: Options, deps: &Deps) -> Result<Service, Error> {
-    let Options { listener, public_url, trusted_origins, auth_secret, mail_dir, metrics } = options;
+    let Options { listener, public_url, trusted_origins, auth_secret, mail_dir } = options;
     listener
         .set_nonblocking(true)
         .map_err(|_| Error::invalid("INVALID_LISTENER", "the HTTP listener cannot be made non-blocking"))?;
     let app = App::new(&public_url, &trusted_origins, auth_secret, mail_dir, deps)?;
-    let router = router::router(app.clone(), deps.health.clone(), metrics);
-    let listener = std::sync::Arc::new(listener);
-    Ok(Service::new(NAME).task("http", move |shutdown| {
-        server::run(std::sync::Arc::clone(&listener), router.clone(), app.clone(), shutdown)
-    }))
+    let router = router::router(app.clone(), deps.health.clone());
+    let listener = server::Listener::new(listener);
+    Ok(Service::new(NAME)
+        .task("http", move |shutdown| server::run(listener.clone(), router.clone(), app.clone(), shutdown)))
 }

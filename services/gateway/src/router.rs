@@ -1,12 +1,15 @@
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use runtime::{Health, Metrics};
+use runtime::Health;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::state::App;
 use crate::{better_auth, chatkit, dev_mail, middleware, rest, web_app};
@@ -15,10 +18,13 @@ use crate::{better_auth, chatkit, dev_mail, middleware, rest, web_app};
 /// with a selection.
 const MAX_BODY: usize = 256 * 1024;
 
+/// How long a body may pause between two pieces.
+const BODY_SILENCE: Duration = Duration::from_secs(10);
+
 const CSP: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
      font-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
-pub fn router(app: App, health: Health, metrics: Option<Metrics>) -> Router {
+pub fn router(app: App, health: Health) -> Router {
     let api = Router::new()
         .route("/courses", get(rest::courses::list))
         .route("/courses/{course}", get(rest::courses::show))
@@ -43,13 +49,14 @@ pub fn router(app: App, health: Health, metrics: Option<Metrics>) -> Router {
         .layer(CompressionLayer::new())
         .layer(set(header::CONTENT_SECURITY_POLICY, CSP));
     Router::new()
-        .merge(runtime::ops_router(health, metrics).with_state(()))
+        .merge(runtime::health_router(health).with_state(()))
         .route("/.well-known/openid-configuration", get(better_auth::discovery))
         .nest("/api/auth", better_auth::router(&app).layer(no_store()))
         .merge(chatkit)
         .nest("/api/v1", api)
         .merge(pages)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_SILENCE))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "same-origin"))
         .layer(set(header::X_FRAME_OPTIONS, "DENY"))

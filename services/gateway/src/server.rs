@@ -1,14 +1,35 @@
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use crate::state::App;
 
+/// The bound socket. It outlives a task that is started again, but not the drain: as long as one
+/// handle is open, the kernel accepts connections that nobody answers.
+#[derive(Debug, Clone)]
+pub struct Listener(Arc<Mutex<Option<TcpListener>>>);
+
+impl Listener {
+    pub fn new(listener: TcpListener) -> Self {
+        Self(Arc::new(Mutex::new(Some(listener))))
+    }
+
+    fn open(&self) -> std::io::Result<tokio::net::TcpListener> {
+        let bound = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let listener = bound.as_ref().ok_or(std::io::ErrorKind::NotConnected)?;
+        tokio::net::TcpListener::from_std(listener.try_clone()?)
+    }
+
+    fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
 /// Serves until `shutdown`, then lets running requests finish and tells streams to end.
-pub async fn run(listener: Arc<TcpListener>, router: Router, app: App, shutdown: CancellationToken) {
-    let listener = match listener.try_clone().and_then(tokio::net::TcpListener::from_std) {
+pub async fn run(bound: Listener, router: Router, app: App, shutdown: CancellationToken) {
+    let listener = match bound.open() {
         Ok(listener) => listener,
         Err(error) => {
             tracing::error!(%error, "the HTTP listener is gone");
@@ -20,6 +41,7 @@ pub async fn run(listener: Arc<TcpListener>, router: Router, app: App, shutdown:
     let draining = app.draining.clone();
     let drain = async move {
         shutdown.cancelled().await;
+        bound.close();
         draining.cancel();
     };
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(drain).await {

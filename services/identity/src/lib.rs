@@ -66,18 +66,18 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
         hasher: hasher::Hasher::new(options.hashing)?,
         secrets,
     };
-    deps.health.register_pool("identity/postgres", deps.pool.clone());
-    deps.health.register_bus("identity/nats", deps.nats.clone());
+    let publisher =
+        Publisher::new(store.clone(), deps.nats.clone(), &deps.namespace, Arc::clone(&deps.clock));
+    let status = publisher.status();
+    deps.health.register_status("identity/publisher", move || status.ready());
+    deps.health.register_pool("identity/postgres", deps.pool);
+    deps.health.register_bus("identity/nats", deps.nats);
 
     let routes = Routes::new(IdentityServer::new(grpc::Grpc(cx)))
         .add_service(EventLogServer::new(store.clone()).into_service());
-    let publishing = store.clone();
-    let (nats, namespace, clock) = (deps.nats, deps.namespace, Arc::clone(&deps.clock));
     Ok(Service::new(NAME)
         .grpc(routes)
-        .task("publisher", move |shutdown| {
-            Publisher::new(publishing.clone(), nats.clone(), &namespace, Arc::clone(&clock)).run(shutdown)
-        })
+        .task("publisher", move |shutdown| publisher.clone().run(shutdown))
         .task("effects", move |shutdown| {
             EffectWorker::new(store.clone(), vec![Arc::clone(&mail)], Arc::clone(&deps.clock)).run(shutdown)
         }))

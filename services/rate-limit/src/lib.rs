@@ -60,13 +60,14 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
         clock: Arc::clone(&deps.clock),
         policy: Policy { limit: options.limit, window: TimeDelta::hours(options.window_hours.into()) },
     };
+    let publisher =
+        Publisher::new(store.clone(), deps.nats.clone(), &deps.namespace, Arc::clone(&deps.clock));
+    let status = publisher.status();
+    deps.health.register_status("rate-limit/publisher", move || status.ready());
     deps.health.register_pool("rate-limit/postgres", deps.pool);
-    deps.health.register_bus("rate-limit/nats", deps.nats.clone());
+    deps.health.register_bus("rate-limit/nats", deps.nats);
 
     let routes = Routes::new(RateLimitServer::new(grpc::Grpc(cx)))
-        .add_service(EventLogServer::new(store.clone()).into_service());
-    let (nats, namespace, clock) = (deps.nats, deps.namespace, deps.clock);
-    Ok(Service::new(NAME).grpc(routes).task("publisher", move |shutdown| {
-        Publisher::new(store.clone(), nats.clone(), &namespace, Arc::clone(&clock)).run(shutdown)
-    }))
+        .add_service(EventLogServer::new(store).into_service());
+    Ok(Service::new(NAME).grpc(routes).task("publisher", move |shutdown| publisher.clone().run(shutdown)))
 }

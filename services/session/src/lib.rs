@@ -63,8 +63,12 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
         keys: keys.clone(),
         issuer: tokens::Issuer::new(&options.public_url)?,
     };
+    let publisher =
+        Publisher::new(store.clone(), deps.nats.clone(), &deps.namespace, Arc::clone(&deps.clock));
+    let status = publisher.status();
+    deps.health.register_status("session/publisher", move || status.ready());
     deps.health.register_pool("session/postgres", deps.pool);
-    deps.health.register_bus("session/nats", deps.nats.clone());
+    deps.health.register_bus("session/nats", deps.nats);
     let checked = keys.clone();
     deps.health.register("session/signing-key", move || {
         let keys = checked.clone();
@@ -72,13 +76,10 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     });
 
     let routes = Routes::new(SessionsServer::new(grpc::Grpc(cx)))
-        .add_service(EventLogServer::new(store.clone()).into_service());
-    let (nats, namespace, clock) = (deps.nats, deps.namespace, deps.clock);
+        .add_service(EventLogServer::new(store).into_service());
     Ok(Service::new(NAME)
         .grpc(routes)
-        .task("publisher", move |shutdown| {
-            Publisher::new(store.clone(), nats.clone(), &namespace, Arc::clone(&clock)).run(shutdown)
-        })
+        .task("publisher", move |shutdown| publisher.clone().run(shutdown))
         .task("signing-key", move |shutdown| prepare_key(keys.clone(), shutdown)))
 }
 

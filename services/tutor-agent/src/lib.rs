@@ -22,9 +22,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use eventstore::{Publisher, Store};
 use kernel::Error;
-use projection::{EventLogServer, Projection, Projector, RemoteEventLogs};
+use projection::{EventLogServer, Projector, RemoteEventLogs};
 use runtime::{Deps, Service};
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
@@ -72,6 +73,8 @@ pub struct Limits {
     pub peer_patience: Duration,
     /// How often the published versions are compared with the index, beside the events.
     pub index_poll: Duration,
+    /// How long running turns may go on at shutdown.
+    pub drain: Duration,
 }
 
 impl Default for Limits {
@@ -83,6 +86,7 @@ impl Default for Limits {
             recover_every: Duration::from_secs(5),
             peer_patience: Duration::from_secs(10),
             index_poll: Duration::from_secs(15),
+            drain: Duration::from_secs(8),
         }
     }
 }
@@ -95,31 +99,26 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     deps.health.register_bus(format!("{NAME}/nats"), deps.nats.clone());
     let routes = Routes::new(grpc::Grpc::service(Arc::clone(&turns)))
         .add_service(EventLogServer::new(store.clone()).into_service());
-    let (listener, logs) = listening(&keeper, &deps);
+    let publisher = Publisher::new(store, deps.nats.clone(), &deps.namespace, Arc::clone(&deps.clock));
+    let status = publisher.status();
+    deps.health.register_status(format!("{NAME}/publisher"), move || status.ready());
+    let listener = listening(&keeper, &deps);
+    let following = listener.status();
+    deps.health.register_status(format!("{NAME}/course.published"), move || following.ready());
     let (recovering, draining) = (Arc::clone(&turns), turns);
-    let (bus, published) = (deps.clone(), deps);
     Ok(Service::new(NAME)
         .grpc(routes)
-        .task("publisher", move |shutdown| {
-            Publisher::new(store.clone(), bus.nats.clone(), &bus.namespace, Arc::clone(&bus.clock))
-                .run(shutdown)
-        })
+        .task("publisher", move |shutdown| publisher.clone().run(shutdown))
         .task("recover turns", move |shutdown| Arc::clone(&recovering).recover(shutdown))
         .task("drain turns", move |shutdown| Arc::clone(&draining).drain(shutdown))
         .task("keep the passage index", move |shutdown| keeper.clone().run(shutdown))
-        .task("listen to course.published", move |shutdown| {
-            let Deps { pool, nats, namespace, clock, .. } = published.clone();
-            Projector::new(pool, nats, &namespace, Arc::clone(&listener), Arc::clone(&logs), clock)
-                .run(shutdown)
-        }))
+        .task("listen to course.published", move |shutdown| listener.clone().run(shutdown)))
 }
 
-fn listening(
-    keeper: &IndexKeeper,
-    deps: &Deps,
-) -> (Arc<dyn Projection>, Arc<dyn projection::EventLogReader>) {
+fn listening(keeper: &IndexKeeper, deps: &Deps) -> Projector {
     let logs = RemoteEventLogs::default().remote("curriculum", deps.peers.channel("curriculum"));
-    (Arc::new(keeper.listener()), Arc::new(logs))
+    let Deps { pool, nats, namespace, clock, .. } = deps.clone();
+    Projector::new(pool, nats, &namespace, Arc::new(keeper.listener()), Arc::new(logs), clock)
 }
 
 /// The service before its tasks run and its gRPC is mounted.
@@ -150,6 +149,7 @@ fn wire(options: &Options, deps: &Deps) -> Result<Parts, Error> {
         offline: OfflineTutor,
         limits,
         jobs: TaskTracker::new(),
+        interrupt: CancellationToken::new(),
     };
     Ok(Parts { store, turns: Arc::new(turns), keeper })
 }

@@ -53,18 +53,19 @@ pub fn build(_: Options, deps: Deps) -> Result<Service, Error> {
             .remote("tutor_agent", deps.peers.channel("tutor-agent")),
     );
     let routes = Routes::new(UsageMetricsServer::new(grpc::Grpc::new(deps.pool.clone())));
-    let (events, turns) = ((deps.clone(), Arc::clone(&logs)), (deps, logs));
+    let events = projector(&deps, &logs, Arc::new(AuthEventLog));
+    let turns = projector(&deps, &logs, Arc::new(FactTurn));
     Ok(Service::new(NAME)
         .grpc(routes)
-        .task("project auth_event_log", move |shutdown| {
-            projector(&events.0, &events.1, Arc::new(AuthEventLog)).run(shutdown)
-        })
-        .task("project fact_turn", move |shutdown| {
-            projector(&turns.0, &turns.1, Arc::new(FactTurn)).run(shutdown)
-        }))
+        .task("project auth_event_log", move |shutdown| events.clone().run(shutdown))
+        .task("project fact_turn", move |shutdown| turns.clone().run(shutdown)))
 }
 
 fn projector(deps: &Deps, logs: &Arc<dyn EventLogReader>, projection: Arc<dyn Projection>) -> Projector {
-    let Deps { pool, nats, namespace, clock, .. } = deps.clone();
-    Projector::new(pool, nats, &namespace, projection, Arc::clone(logs), clock)
+    let Deps { pool, nats, namespace, clock, health, .. } = deps.clone();
+    let check = format!("{NAME}/{}", projection.name());
+    let projector = Projector::new(pool, nats, &namespace, projection, Arc::clone(logs), clock);
+    let status = projector.status();
+    health.register_status(check, move || status.ready());
+    projector
 }

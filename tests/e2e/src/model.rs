@@ -28,7 +28,7 @@ pub enum Script {
     Status(u16),
     /// Takes the request and never answers.
     Hang,
-    /// Some words, then the connection breaks.
+    /// Some words, then a pause until [`Model::release`], then the connection breaks.
     Cut,
     /// Some words, then a pause until [`Model::release`], then the rest.
     Hold,
@@ -104,7 +104,12 @@ async fn complete(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         }
         Script::Hang => std::future::pending().await,
         Script::Cut => {
-            let cut = stream::once(async { Err(std::io::Error::other("scripted cut")) });
+            let mut released = shared.released.subscribe();
+            // An error right behind the words would overtake them in the HTTP server.
+            let cut = stream::once(async move {
+                released.wait_for(|released| *released).await.expect("the model endpoint goes on");
+                Err(std::io::Error::other("scripted cut"))
+            });
             streamed(words(SOCRATIC).take(8).chain(cut))
         }
         Script::Hold => {

@@ -14,7 +14,10 @@ pub async fn send(origin: &str, bytes: &[u8]) -> (u16, String, String) {
     drop(stream.write_all(bytes).await);
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    drop(tokio::time::timeout(Duration::from_secs(20), read).await.expect("the server closes"));
+    if tokio::time::timeout(Duration::from_secs(20), read).await.is_err() {
+        let sent = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
+        panic!("the server does not close: {sent}\nit said: {}", String::from_utf8_lossy(&answer));
+    }
     let text = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);

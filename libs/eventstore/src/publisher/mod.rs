@@ -26,7 +26,7 @@ use relay::Relay;
 /// Gives the store's events their positions and publishes them on the bus, in order. Run one in
 /// every process of the service: one leads, the others stand by within half a second of it and
 /// meanwhile wake the leader for the commits of their process.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Publisher {
     store: Store,
     nats: async_nats::Client,
@@ -61,7 +61,7 @@ impl Publisher {
         self
     }
 
-    /// For readiness checks; take it before `run`.
+    /// For readiness checks. Clones share it.
     pub fn status(&self) -> PublisherStatus {
         self.status.clone()
     }

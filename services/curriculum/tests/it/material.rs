@@ -142,8 +142,12 @@ async fn events_get_positions_and_are_read_through_the_event_log() {
     })
     .await;
     assert_eq!(types, ["course.published", "enrolment.started"]);
-    let report = world.deps.health.report().await;
-    assert!(report.is_ready() && report.checks.contains_key("curriculum/postgres"), "{report:?}");
+    let report = testkit::eventually("the service is ready", || async {
+        let report = world.deps.health.report().await;
+        report.is_ready().then_some(report)
+    })
+    .await;
+    assert!(report.checks.contains_key("curriculum/postgres"), "{report:?}");
     shutdown.cancel();
     served.await.unwrap().unwrap();
 }

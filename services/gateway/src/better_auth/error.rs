@@ -42,8 +42,6 @@ impl AuthError {
     fn status(&self) -> StatusCode {
         match self.0.reason.as_ref() {
             "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL" => StatusCode::UNPROCESSABLE_ENTITY,
-            "UNSUPPORTED_MEDIA_TYPE" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "BODY_TOO_LARGE" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => http_status(&self.0),
         }
     }

@@ -1,5 +1,4 @@
 use axum::Json;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kernel::Error;
 use serde_json::{Map, Value, json};
@@ -24,11 +23,7 @@ impl From<tonic::Status> for ChatError {
 
 impl IntoResponse for ChatError {
     fn into_response(self) -> Response {
-        let status = match self.0.reason.as_ref() {
-            "BODY_TOO_LARGE" => StatusCode::PAYLOAD_TOO_LARGE,
-            "UNSUPPORTED_MEDIA_TYPE" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            _ => http_status(&self.0),
-        };
+        let status = http_status(&self.0);
         let mut body = Map::new();
         body.insert("message".into(), json!(self.0.message));
         body.insert("code".into(), json!(self.0.reason));

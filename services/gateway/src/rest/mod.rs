@@ -8,9 +8,7 @@ pub mod quota;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use kernel::Error;
 use serde::de::DeserializeOwned;
 
@@ -40,10 +38,6 @@ pub async fn not_found() -> Problem {
     Problem::from(Error::not_found("NOT_FOUND", "There is nothing at this path."))
 }
 
-pub async fn method_not_allowed() -> Response {
-    let mut response =
-        Problem::from(Error::invalid("METHOD_NOT_ALLOWED", "This method is not offered here."))
-            .into_response();
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
+pub async fn method_not_allowed() -> Problem {
+    Problem::from(Error::invalid("METHOD_NOT_ALLOWED", "This method is not offered here."))
 }

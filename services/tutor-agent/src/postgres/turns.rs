@@ -174,6 +174,19 @@ impl TurnTable {
         Ok(())
     }
 
+    /// This process ends: whoever comes next may carry on what it leaves.
+    pub async fn release_all(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        sqlx::query(
+            "update turns set lease_until = $2
+             where holder = $1 and state in ('reserving', 'running', 'answered', 'failing')",
+        )
+        .bind(&self.holder)
+        .bind(at)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Takes over turns whose holder is gone. Each goes to one replica.
     pub async fn take_expired(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Turn>, StoreError> {
         let rows = sqlx::query(

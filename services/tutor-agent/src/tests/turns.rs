@@ -1,4 +1,5 @@
 use api::chat_thread::ItemKind;
+use projection::Projection as _;
 use serde_json::Value;
 
 use super::endpoint::Script;
@@ -267,7 +268,9 @@ async fn the_built_service_indexes_publishes_and_reports_ready() {
     let store = Store::new(world.db.pool(SCHEMA), SCHEMA);
     testkit::eventually("events are sequenced", || async { (store.head().await.ok()? >= 4).then_some(()) })
         .await;
-    let report = health.report().await;
+    let mut report = health.report().await;
+    let listening = report.checks.remove("tutor-agent/course.published").unwrap();
+    assert!(listening.detail.contains("stream not found"), "nobody publishes courses here: {listening:?}");
     assert!(report.is_ready(), "{report:?}");
     shutdown.cancel();
     serving.await.unwrap().unwrap();

@@ -41,6 +41,8 @@ pub struct Turns {
     pub limits: Limits,
     /// Turns that run in this process.
     pub jobs: TaskTracker,
+    /// Cuts them off.
+    pub interrupt: CancellationToken,
 }
 
 impl std::fmt::Debug for Turns {
@@ -75,11 +77,19 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Turns {
-    /// Waits, at shutdown, until the turns of this process have ended.
+    /// Waits, at shutdown, until the turns of this process have ended. One that takes too long is
+    /// cut off and left to whoever recovers turns next.
     pub async fn drain(self: Arc<Self>, shutdown: CancellationToken) {
         shutdown.cancelled().await;
         self.jobs.close();
-        self.jobs.wait().await;
+        if tokio::time::timeout(self.limits.drain, self.jobs.wait()).await.is_err() {
+            tracing::warn!(turns = self.jobs.len(), "turns are cut off: their recovery ends them");
+            self.interrupt.cancel();
+            self.jobs.wait().await;
+        }
+        if let Err(error) = self.table.release_all(self.clock.now()).await {
+            tracing::warn!(%error, "unfinished turns wait for their leases to end");
+        }
     }
 
     /// Appends `turn.started` and sets the row running.

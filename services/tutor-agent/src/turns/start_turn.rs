@@ -30,7 +30,10 @@ impl Turns {
         let (begun, begins) = oneshot::channel();
         let turns = Arc::clone(self);
         // From here on something may be reserved: the caller may hang up, the turn may not.
-        let job = async move { turns.run(asked, title, begun).await };
+        let interrupt = self.interrupt.clone();
+        let job = async move {
+            interrupt.run_until_cancelled(Box::pin(turns.run(asked, title, begun))).await;
+        };
         runtime::spawn("turn", self.jobs.track_future(job));
         begins.await.unwrap_or_else(|_| Err(Error::internal()))
     }

@@ -1,14 +1,13 @@
 use intellistack_e2e::{Script, System, ledger};
 
-use crate::support::{enrol_and_read, question};
+use crate::support::{ask_and_be_cut_off, enrol_and_read, question};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_breaks_off_ends_in_a_typed_error_and_the_next_one_works() {
     let system = System::plan("model_cut").start().await;
     let student = system.student("ada@school.example").await;
     let lesson = enrol_and_read(&system, &student).await;
-    system.model.will(Script::Cut);
-    let turn = student.ask(None, &question(&lesson), &lesson.page).await;
+    let turn = ask_and_be_cut_off(&system, &student, &lesson).await;
     assert!(turn.status == 200 && turn.accepted() && turn.whole, "{turn:?}");
     assert!(!turn.streamed_text().is_empty(), "it had begun: {turn:?}");
     let error = turn.error().unwrap_or_else(|| panic!("no error event in {turn:?}"));

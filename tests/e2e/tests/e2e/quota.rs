@@ -2,7 +2,7 @@ use futures::future::join_all;
 use intellistack_e2e::{Model, Script, System, ledger};
 use serde_json::json;
 
-use crate::support::{enrol_and_read, question};
+use crate::support::{ask_and_be_cut_off, enrol_and_read, question};
 
 const LIMIT: usize = 20;
 const AT_ONCE: usize = 30;
@@ -53,8 +53,7 @@ async fn a_question_that_gets_no_answer_costs_nothing() {
     let student = system.student("ada@school.example").await;
     let lesson = enrol_and_read(&system, &student).await;
     let model: &Model = &system.model;
-    model.will(Script::Cut);
-    let failed = student.ask(None, &question(&lesson), &lesson.page).await;
+    let failed = ask_and_be_cut_off(&system, &student, &lesson).await;
     assert!(failed.accepted() && failed.whole, "{failed:?}");
     let error = failed.error().expect("a typed error");
     assert!(error["message"].is_string() && error["allow_retry"] == true, "{error}");

@@ -1,6 +1,6 @@
 //! What several tests need of a course.
 
-use intellistack_e2e::{Answer, Student, System};
+use intellistack_e2e::{Answer, Script, Student, System, Turn};
 use serde_json::{Value, json};
 
 /// A lesson as a student got it.
@@ -76,4 +76,18 @@ pub fn assert_code(answer: &Answer, status: u16, code: &str) {
     assert_eq!(body["code"], code, "{body}");
     assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
     assert!(answer.header("content-type").starts_with("application/json"), "{body}");
+}
+
+/// A question whose answer breaks off once its beginning has been seen.
+pub async fn ask_and_be_cut_off(system: &System, student: &Student, lesson: &Lesson) -> Turn {
+    system.model.will(Script::Cut);
+    let request = student.question(None, &question(lesson), &lesson.page);
+    let response = request.send().await.expect("an answer");
+    Turn::read_until(response, |event| {
+        if event["update"]["type"] == "assistant_message.content_part.text_delta" {
+            system.model.release();
+        }
+        false
+    })
+    .await
 }

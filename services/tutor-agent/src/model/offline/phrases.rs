@@ -107,7 +107,7 @@ fn phrases(kind: Kind) -> &'static [&'static str] {
         Kind::Stuck => &[
             "That happens to everybody; let us find the exact spot. Which sentence was the last one that made sense? Here is one to start from, in *{topic}*:\n\n> {hint} [{n}]\n\nWhich word in it is unclear?",
             "Let us go one step back. *{topic}* rests on this:\n\n> {hint} [{n}]\n\nDoes that much make sense? Tell me what you would expect to come next.",
-            "No hurry. Read only this sentence from *{topic}*:\n\n> {hint} [{n}]\n\nSay it in your own words, even if it feels wrong: then we see where it breaks.",
+            "No hurry. Read only this sentence from *{topic}*:\n\n> {hint} [{n}]\n\nHow would you say that in your own words? Even if it feels wrong, it shows us where it breaks.",
         ],
         Kind::General => &[
             "Your lessons touch on this in *{topic}*:\n\n> {hint} [{n}]\n\nHow does that relate to your question?",
