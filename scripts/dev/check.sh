@@ -24,6 +24,7 @@ cmd_check() {
   check "one version of each wire crate" check_one_version
   check "file lengths" check_file_lengths
   check "shell scripts" check_shell
+  check "error pages" scripts/dev/check-error-pages.sh
   check "web lint and types" check_web
   check_if_installed cargo-deny cargo deny --all-features check
   check_if_installed cargo-machete cargo machete

@@ -100,11 +100,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     let name = service.name;
-    let tasks: Vec<_> = service
-        .tasks
-        .into_iter()
-        .map(|task| crate::spawn(task.name, supervise(task, shutdown.clone())))
-        .collect();
+    let tasks = service.tasks.into_iter().map(|task| supervise(task, shutdown.clone()));
     let background = futures::future::join_all(tasks);
     let answering = answer(name, service.routes.zip(listener), token, shutdown.clone());
     tokio::pin!(background, answering);

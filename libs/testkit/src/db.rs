@@ -72,6 +72,10 @@ impl Drop for TestDb {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let Ok(runtime) = runtime else { return };
             runtime.block_on(async {
+                // Postgres waits for every backend to notice, also for one whose client, a pool of the
+                // runtime that stands still while this runs, has yet to authenticate. Meanwhile the
+                // transaction of the drop would hold up every sequencer of the cluster (ADR 3).
+                let admin = admin.options([("statement_timeout", "2s")]);
                 if let Ok(mut connection) = PgConnection::connect_with(&admin).await {
                     let drop = format!("drop database if exists {name} with (force)");
                     if let Err(error) = connection.execute(AssertSqlSafe(drop)).await {

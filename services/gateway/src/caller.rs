@@ -69,9 +69,10 @@ async fn by_access_token(app: &App, token: &str) -> Result<common::Caller, Error
         }
         // The signature proves who asks; that the session ended meanwhile cannot be seen while the
         // session service is away. Reading and asking go on.
-        Err(status) => {
+        Err(status) if api::from_status(&status).code == ErrorCode::Unavailable => {
             tracing::warn!(code = ?status.code(), "sessions cannot be checked: trusting the signature");
         }
+        Err(status) => return Err(from_peer(&status)),
     }
     Ok(common::Caller {
         user_id: claims.sub,

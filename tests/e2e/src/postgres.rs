@@ -204,6 +204,8 @@ impl Drop for Postgres {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let Ok(runtime) = runtime else { return };
             runtime.block_on(async {
+                // Not for ever: while it waits for a backend, no log of the cluster goes on (ADR 3).
+                let admin = admin.options([("statement_timeout", "2s")]);
                 if let Ok(mut connection) = PgConnection::connect_with(&admin).await {
                     let drop = format!("drop database if exists {name} with (force)");
                     if let Err(error) = connection.execute(AssertSqlSafe(drop)).await {
