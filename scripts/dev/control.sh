@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev down, status, logs, psql, reset, doctor.
+# ./dev down, status, logs, psql, run, reset, doctor.
 
 SERVICES="intellistack nats postgres"
 
@@ -66,6 +66,18 @@ cmd_psql() {
     program=$(command -v psql) || die "psql is not installed: apt-get install postgresql-client"
   fi
   exec "$program" "$@" "$url"
+}
+
+# A command of the binary with the settings of the system that runs here.
+cmd_run() { # <intellistack args>
+  [ -s "$RUN_DIR/urls" ] || die "nothing is running: ./dev up first"
+  # shellcheck source=/dev/null
+  . "$RUN_DIR/urls"
+  load_secrets
+  export DATABASE_URL=$URL_DATABASE NATS_URL=$URL_NATS PUBLIC_URL=$URL_PUBLIC AUTH_SECRET INTERNAL_TOKEN
+  [ -n "${SMTP_URL:-}" ] || export MAIL_DIR=${MAIL_DIR:-$DEV_DIR/mail}
+  cd "$CALLED_FROM" || return 1
+  exec "$URL_BIN" "$@"
 }
 
 cmd_reset() {

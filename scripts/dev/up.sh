@@ -111,6 +111,7 @@ URL_DATABASE=$(printf '%q' "$DATABASE_URL")
 URL_NATS=$(printf '%q' "$NATS_URL")
 URL_PUBLIC=$(printf '%q' "$PUBLIC_URL")
 URL_HTTP_PORT=$HTTP_PORT
+URL_BIN=$(printf '%q' "$INTELLISTACK_BIN")
 EOF
 }
 

@@ -120,6 +120,10 @@ const commands = {
     const anchor = decodeURIComponent(new URL(page.url()).hash.slice(1));
     const heading = page.locator(`[id="${anchor}"]`);
     await heading.first().waitFor();
+    await page.waitForFunction((id) => {
+      const { top } = document.getElementById(id).getBoundingClientRect();
+      return top >= 0 && top < innerHeight;
+    }, anchor);
     return { href, heading: await heading.first().innerText() };
   },
 
