@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod delivery;
-mod figures;
 mod log;
 mod recovery;
 mod support;
