@@ -15,7 +15,7 @@ const LIBS: [(&str, &[&str]); 7] = [
     ("auth", &["kernel"]),
     ("eventstore", &["kernel"]),
     ("projection", &["kernel", "api", "eventstore"]),
-    ("runtime", &["kernel", "api"]),
+    ("runtime", &["kernel"]),
     ("testkit", &["kernel", "runtime"]),
 ];
 
