@@ -98,7 +98,7 @@ impl std::fmt::Display for ExerciseProblem {
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("{} cannot be read", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{} is no book: there is no {} in it", dir.display(), summary.display())]
     NotABook { dir: PathBuf, summary: PathBuf },
