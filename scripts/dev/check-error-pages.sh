@@ -8,7 +8,8 @@
 set -euo pipefail
 export LC_ALL=C # one order for sort and comm
 
-NOT_REASONS="DENY" # a value of X-Frame-Options
+# A value of X-Frame-Options; what the error page calls an odd code; settings; a variable of Cargo.
+NOT_REASONS="DENY UNKNOWN ACCESS_TOKEN_HOURS SESSION_DAYS KEY_ROTATION_DAYS CARGO_PKG_VERSION"
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -1,16 +1,21 @@
 import { lazy } from "react";
 import { Route, Routes } from "react-router";
 import { Layout } from "./components/Layout";
+import { AccountDeletedPage } from "./pages/AccountDeletedPage";
 import { CheckMailPage } from "./pages/CheckMailPage";
 import { CoursePage } from "./pages/CoursePage";
 import { CoursesPage } from "./pages/CoursesPage";
+import { ForgotPasswordPage } from "./pages/ForgotPasswordPage";
 import { LandingPage } from "./pages/LandingPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
+import { ResetPasswordPage } from "./pages/ResetPasswordPage";
 import { SignInPage } from "./pages/SignInPage";
 import { SignUpPage } from "./pages/SignUpPage";
 import { VerifiedPage } from "./pages/VerifiedPage";
 
 const LessonPage = lazy(() => import("./pages/LessonPage"));
+const AccountPage = lazy(() => import("./pages/AccountPage"));
+const AdminUsersPage = lazy(() => import("./pages/AdminUsersPage"));
 const AdminPage = lazy(() => import("./pages/AdminPage"));
 
 export function App() {
@@ -22,10 +27,15 @@ export function App() {
         <Route path="check-mail" element={<CheckMailPage />} />
         <Route path="verified" element={<VerifiedPage />} />
         <Route path="sign-in" element={<SignInPage />} />
+        <Route path="forgot-password" element={<ForgotPasswordPage />} />
+        <Route path="reset-password" element={<ResetPasswordPage />} />
+        <Route path="account" element={<AccountPage />} />
+        <Route path="account/deleted" element={<AccountDeletedPage />} />
         <Route path="courses" element={<CoursesPage />} />
         <Route path="courses/:course" element={<CoursePage />} />
         <Route path="courses/:course/lessons/:lesson" element={<LessonPage />} />
         <Route path="admin" element={<AdminPage />} />
+        <Route path="admin/users" element={<AdminUsersPage />} />
         <Route path="*" element={<NotFoundPage />} />
       </Route>
     </Routes>

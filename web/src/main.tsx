@@ -6,6 +6,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/pages.css";
+import "./styles/account.css";
 import "./styles/prose.css";
 import "./styles/lesson.css";
 import "./styles/chat.css";

@@ -27,6 +27,12 @@ pub enum Command {
     ImportCourse(ImportArgs),
     /// Create an account; the password is read from standard input.
     CreateUser(CreateUserArgs),
+    /// Administrators.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// The keys that sign access tokens.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Compare every store with its copy on the bus and with the read models.
     Audit,
     /// Check the settings and say what each one is for.
@@ -34,6 +40,41 @@ pub enum Command {
     /// Run the named services.
     #[command(external_subcommand)]
     Services(Vec<String>),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Make an administrator: of the account that the address has, or with a new one, whose password
+    /// is read from standard input, or made up and printed when there is none.
+    Create(AdminArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct AdminArgs {
+    #[arg(long)]
+    pub email: String,
+    /// Of a new account.
+    #[arg(long, default_value = "Administrator")]
+    pub name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a new key: published at once, it signs in ten minutes. Running services follow.
+    Rotate(RotateArgs),
+    /// Show the keys, youngest first.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The new key signs at once, before verifiers may know it.
+    #[arg(long)]
+    pub now: bool,
+    /// Drop the former keys: every access token signed so far is refused once verifiers fetch the
+    /// key set again, within five minutes.
+    #[arg(long, requires = "now")]
+    pub revoke: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use url::Url;
 
 use crate::cli::Command;
 use crate::services::ServiceName;
+use crate::social_config;
 
 const MIN_SECRET: usize = 32;
 
@@ -34,13 +36,32 @@ const SETTINGS: &[(&str, &str)] = &[
     ("AUTH_SECRET", "at least 32 characters; signs cookies and mailed links, wraps signing keys"),
     ("INTERNAL_TOKEN", "shared by the services; made anew at each start of `all` when absent"),
     ("TRUSTED_ORIGINS", "further origins whose pages may call us with cookies, comma-separated"),
+    ("TRUSTED_PROXIES", "networks of proxies whose X-Forwarded-For is believed, comma-separated"),
+    ("AUTH_LIMITS", "calls of one address to /api/auth: off, or kind=calls/seconds,… over the defaults"),
+    ("PASSWORD_MEMORY_KIB", "memory of one argon2id hash [19456]"),
+    ("PASSWORD_PASSES", "passes of one argon2id hash [2]"),
     ("SMTP_URL", "smtp://, smtps:// with credentials if any"),
     ("MAIL_FROM", "sender of our mails [IntelliStack <no-reply@localhost>]"),
+    ("GOOGLE_CLIENT_ID", "sign-in with Google; with GOOGLE_CLIENT_SECRET"),
+    ("GOOGLE_CLIENT_SECRET", "redirect URI to register: <PUBLIC_URL>/api/auth/callback/google"),
+    ("GOOGLE_ISSUER", "another issuer in its place [https://accounts.google.com]"),
+    ("GITHUB_CLIENT_ID", "sign-in with GitHub; with GITHUB_CLIENT_SECRET"),
+    ("GITHUB_CLIENT_SECRET", "redirect URI to register: <PUBLIC_URL>/api/auth/callback/github"),
+    ("GITHUB_URL", "an enterprise server [https://github.com]"),
+    ("GITHUB_API_URL", "its API [https://api.github.com]"),
+    ("OIDC_PROVIDERS", "ids of further OpenID Connect issuers, comma-separated"),
+    ("OIDC_<ID>_ISSUER", "with _CLIENT_ID, _CLIENT_SECRET, and perhaps _NAME and _SCOPES, for each"),
+    ("SOCIAL_ALLOW_PRIVATE_NETWORKS", "true: providers may be at private addresses or plain http [false]"),
+    ("RESEND_API_KEY", "send mail through Resend's HTTP API with this key"),
+    ("RESEND_BASE_URL", "its base URL [https://api.resend.com]"),
     ("MAIL_DIR", "write mails to this folder instead of sending them (development)"),
     ("OPENAI_API_KEY", "key of an OpenAI-compatible endpoint"),
     ("OPENAI_BASE_URL", "its base URL [https://api.openai.com/v1]"),
     ("TUTOR_MODEL", "model name; without it the built-in offline tutor answers"),
     ("MESSAGE_LIMIT", "a student's messages in 24 hours [20]"),
+    ("ACCESS_TOKEN_HOURS", "how long an access token is good for; never past its session's end [6]"),
+    ("SESSION_DAYS", "how long a remembered session lives without being used [7]"),
+    ("KEY_ROTATION_DAYS", "age at which the key that signs access tokens gets a successor [90]"),
     ("DATABASE_CONNECTIONS", "connections of each service [8]"),
     ("LOG_FORMAT", "pretty or json [pretty]"),
     ("RUST_LOG", "log filter [info,tantivy=warn]"),
@@ -49,7 +70,7 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// The settings of a process.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(default)]
 pub struct Config {
     pub database_url: Option<SecretString>,
@@ -62,14 +83,28 @@ pub struct Config {
     pub auth_secret: Option<SecretString>,
     pub internal_token: Option<SecretString>,
     pub trusted_origins: String,
+    pub trusted_proxies: String,
+    pub auth_limits: String,
+    #[serde(deserialize_with = "number")]
+    pub password_memory_kib: u32,
+    #[serde(deserialize_with = "number")]
+    pub password_passes: u32,
     pub smtp_url: Option<SecretString>,
     pub mail_from: String,
     pub mail_dir: Option<PathBuf>,
+    pub resend_api_key: Option<SecretString>,
+    pub resend_base_url: Option<Url>,
     pub openai_api_key: Option<SecretString>,
     pub openai_base_url: Option<String>,
     pub tutor_model: Option<String>,
     #[serde(deserialize_with = "number")]
     pub message_limit: u32,
+    #[serde(deserialize_with = "number")]
+    pub access_token_hours: u32,
+    #[serde(deserialize_with = "number")]
+    pub session_days: u32,
+    #[serde(deserialize_with = "number")]
+    pub key_rotation_days: u32,
     #[serde(deserialize_with = "number")]
     pub database_connections: u32,
     pub log_format: LogFormat,
@@ -77,6 +112,13 @@ pub struct Config {
     otel_exporter_otlp_endpoint: Option<String>,
     #[serde(flatten)]
     rest: BTreeMap<String, figment::value::Value>,
+}
+
+/// Secrets are among them.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Config")
+    }
 }
 
 impl Default for Config {
@@ -94,13 +136,22 @@ impl Default for Config {
             auth_secret: None,
             internal_token: None,
             trusted_origins: String::new(),
+            trusted_proxies: String::new(),
+            auth_limits: String::new(),
+            password_memory_kib: identity::HashingOptions::default().memory_kib,
+            password_passes: identity::HashingOptions::default().passes,
             smtp_url: None,
             mail_from: "IntelliStack <no-reply@localhost>".to_owned(),
             mail_dir: None,
+            resend_api_key: None,
+            resend_base_url: None,
             openai_api_key: None,
             openai_base_url: None,
             tutor_model: None,
             message_limit: 20,
+            access_token_hours: 6,
+            session_days: 7,
+            key_rotation_days: 90,
             database_connections: 8,
             log_format: LogFormat::default(),
             rust_log: None,
@@ -116,7 +167,10 @@ impl Config {
     pub fn load() -> anyhow::Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let environment: BTreeMap<String, String> = std::env::vars()
-            .filter(|(name, value)| !value.is_empty() && SETTINGS.iter().any(|(known, _)| known == name))
+            .filter(|(name, value)| {
+                let known = SETTINGS.iter().any(|(known, _)| known == name);
+                !value.is_empty() && (known || name.starts_with(social_config::OIDC))
+            })
             .map(|(name, value)| (name.to_lowercase(), value))
             .collect();
         let mut figment = Figment::new();
@@ -141,6 +195,8 @@ impl Config {
             self.auth_secret().map(drop),
             self.check_model(),
             self.mail().map(drop),
+            self.auth_limits().map(drop),
+            self.social().map(drop),
         ];
         let problems: Vec<String> =
             checks.into_iter().filter_map(Result::err).map(|problem| format!("- {problem:#}")).collect();
@@ -163,15 +219,48 @@ impl Config {
         Ok(secret.clone())
     }
 
+    pub fn lifetimes(&self) -> session::Lifetimes {
+        session::Lifetimes {
+            access_token_hours: self.access_token_hours,
+            session_days: self.session_days,
+            key_rotation_days: self.key_rotation_days,
+        }
+    }
+
     pub fn trusted_origins(&self) -> Vec<String> {
-        let origins = self.trusted_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-        origins.map(str::to_owned).collect()
+        list(&self.trusted_origins)
+    }
+
+    pub fn trusted_proxies(&self) -> Vec<String> {
+        list(&self.trusted_proxies)
+    }
+
+    pub fn auth_limits(&self) -> anyhow::Result<gateway::AuthLimits> {
+        self.auth_limits.parse().context("AUTH_LIMITS cannot be used")
+    }
+
+    pub fn hashing(&self) -> identity::HashingOptions {
+        identity::HashingOptions {
+            memory_kib: self.password_memory_kib,
+            passes: self.password_passes,
+            ..identity::HashingOptions::default()
+        }
     }
 
     /// The address of a service that runs in another process.
     pub fn peer_url(&self, service: ServiceName) -> Option<String> {
-        let key = format!("{}_url", service.as_str().replace('-', "_"));
-        self.rest.get(&key).and_then(|value| value.as_str()).map(str::to_owned)
+        self.text(&format!("{}_url", service.as_str().replace('-', "_")))
+    }
+
+    /// A setting that has no field of its own.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let value = self.rest.get(&name.to_lowercase())?;
+        value.as_str().map(str::to_owned).or_else(|| value.to_bool().map(|flag| flag.to_string()))
+    }
+
+    /// The names of those.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.rest.keys().map(|name| name.to_uppercase())
     }
 
     /// Commands talk to a person: their log stays quiet unless asked for.
@@ -196,16 +285,28 @@ impl Config {
     }
 
     pub fn mail(&self) -> anyhow::Result<identity::MailOptions> {
-        let transport = match (&self.smtp_url, &self.mail_dir) {
-            (Some(url), None) => identity::MailTransport::Smtp { url: url.clone() },
-            (None, Some(dir)) => identity::MailTransport::Folder { dir: dir.clone() },
-            (None, None) => {
-                bail!("set SMTP_URL, or MAIL_DIR for development: identity sends verification mails")
+        let transport = match (&self.smtp_url, &self.resend_api_key, &self.mail_dir) {
+            (Some(url), None, None) => identity::MailTransport::Smtp { url: url.clone() },
+            (None, Some(api_key), None) => identity::MailTransport::Resend {
+                api_key: api_key.clone(),
+                base_url: match &self.resend_base_url {
+                    Some(url) => url.clone(),
+                    None => Url::parse("https://api.resend.com").context("a constant")?,
+                },
+            },
+            (None, None, Some(dir)) => identity::MailTransport::Folder { dir: dir.clone() },
+            (None, None, None) => {
+                bail!("set SMTP_URL or RESEND_API_KEY, or MAIL_DIR for development: identity sends mail")
             }
-            (Some(_), Some(_)) => bail!("SMTP_URL and MAIL_DIR are both set: which one is meant?"),
+            _ => bail!("of SMTP_URL, RESEND_API_KEY and MAIL_DIR several are set: which one is meant?"),
         };
         Ok(identity::MailOptions { transport, from: self.mail_from.clone() })
     }
+}
+
+/// What a comma list names.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// The environment carries numbers as text, a TOML file as numbers.

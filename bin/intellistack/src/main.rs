@@ -8,9 +8,11 @@ mod cli;
 mod config;
 mod create_user;
 mod import_course;
+mod keys;
 mod migrate;
 mod run;
 mod services;
+mod social_config;
 
 use std::process::ExitCode;
 
@@ -56,6 +58,8 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate::run(&config).await?,
         Command::ImportCourse(args) => import_course::run(&config, args).await?,
         Command::CreateUser(args) => create_user::run(&config, args).await?,
+        Command::Admin(command) => create_user::admin(&config, command).await?,
+        Command::Keys(command) => keys::run(&config, command).await?,
         Command::Audit => return audit::run(&config).await,
         Command::CheckConfig => config.check()?,
     }

@@ -77,7 +77,8 @@ impl Process {
                     auth_secret: config.auth_secret()?,
                     public_url: config.public_url.clone(),
                     mail: config.mail()?,
-                    hashing: identity::HashingOptions::default(),
+                    hashing: config.hashing(),
+                    social: config.social()?,
                 };
                 identity::build(options, self.deps(name)?)?
             }
@@ -85,6 +86,7 @@ impl Process {
                 let options = session::Options {
                     auth_secret: config.auth_secret()?,
                     public_url: config.public_url.clone(),
+                    lifetimes: config.lifetimes(),
                 };
                 session::build(options, self.deps(name)?)?
             }
@@ -99,7 +101,10 @@ impl Process {
                 tutor_agent::Options { model: self.model()?, limits: tutor_agent::Limits::default() },
                 self.deps(name)?,
             )?,
-            ServiceName::UsageMetrics => usage_metrics::build(usage_metrics::Options {}, self.deps(name)?)?,
+            ServiceName::UsageMetrics => {
+                let hash_key = usage_metrics::HashKey::derive(&config.auth_secret()?)?;
+                usage_metrics::build(usage_metrics::Options { hash_key }, self.deps(name)?)?
+            }
             ServiceName::Gateway => {
                 let options = gateway::Options {
                     listener: http.take().context("the HTTP listener is taken")?,
@@ -107,6 +112,9 @@ impl Process {
                     trusted_origins: config.trusted_origins(),
                     auth_secret: config.auth_secret()?,
                     mail_dir: config.mail_dir.clone(),
+                    trusted_proxies: config.trusted_proxies(),
+                    limits: config.auth_limits()?,
+                    session_days: config.session_days,
                 };
                 gateway::build(options, &self.deps(name)?)?
             }

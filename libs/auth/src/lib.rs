@@ -12,8 +12,10 @@
 
 mod claims;
 mod jwks;
+mod revocations;
 mod verifier;
 
-pub use claims::Claims;
+pub use claims::{Actor, Claims};
 pub use jwks::{JwksCache, JwksError, JwksSource};
+pub use revocations::{LONGEST_TOKEN, Revocations};
 pub use verifier::{TokenError, Verifier};

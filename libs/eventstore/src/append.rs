@@ -1,8 +1,11 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use kernel::{EventCodec, NewEvent};
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::recorded::{signed, unsigned};
+use crate::sealing::{SubjectKey, Unsealable, place_of_event};
 use crate::store::load_stream;
 use crate::{Meta, RecordedMeta, Store, StoreError};
 
@@ -15,6 +18,14 @@ const BEGIN: &str = "begin isolation level read committed; \
 
 /// What the header names and fixed texts of the envelope take at most, in bytes.
 const ENVELOPE_OVERHEAD: usize = 1024;
+
+/// What the events of an append say of a person, before it is sealed.
+#[derive(Debug, Clone, Copy)]
+pub struct Private<'a> {
+    pub key: &'a SubjectKey,
+    /// In the owner's own encoding.
+    pub plain: &'a [u8],
+}
 
 /// A stream held for one command. Dropping it records nothing.
 ///
@@ -79,8 +90,21 @@ impl Opened {
     /// [`StoreError::TooLarge`], [`StoreError::Malformed`] for no events or names that the log
     /// cannot hold, [`StoreError::WroteBeforeAppend`].
     pub async fn append(self, events: &[NewEvent], meta: &Meta) -> Result<Appended, StoreError> {
-        let version = self.version;
-        self.append_expecting(version, events, meta).await
+        self.append_all(events, meta, None).await
+    }
+
+    /// Appends at the head; what each event says of a person is sealed under the person's key and
+    /// travels in the envelope, never among the event's own fields.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn append_sealed(
+        self,
+        events: &[NewEvent],
+        meta: &Meta,
+        private: &Private<'_>,
+    ) -> Result<Appended, StoreError> {
+        self.append_all(events, meta, Some(private)).await
     }
 
     /// Appends if the stream is at `expected`, the version that the caller showed to a user, say.
@@ -88,7 +112,7 @@ impl Opened {
     /// # Errors
     /// [`StoreError::Conflict`] when it is not; otherwise as [`Self::append`].
     pub async fn append_expecting(
-        mut self,
+        self,
         expected: u64,
         events: &[NewEvent],
         meta: &Meta,
@@ -96,12 +120,48 @@ impl Opened {
         if expected != self.version {
             return Err(StoreError::Conflict { stream: self.stream, expected, actual: self.version });
         }
-        check(&self.stream, events, meta, self.store.max_event_bytes())?;
-        let inserted = insert(&mut self.tx, &self.stream, self.version, events, meta).await?;
+        self.append_all(events, meta, None).await
+    }
+
+    async fn append_all(
+        mut self,
+        events: &[NewEvent],
+        meta: &Meta,
+        private: Option<&Private<'_>>,
+    ) -> Result<Appended, StoreError> {
+        let metas = self.metas(events, meta, private)?;
+        check(&self.stream, events, &metas, self.store.max_event_bytes())?;
+        let inserted = insert(&mut self.tx, &self.stream, self.version, events, (meta, metas)).await?;
         if inserted == 0 {
             return Err(StoreError::WroteBeforeAppend { stream: self.stream });
         }
         Ok(Appended { store: self.store, tx: self.tx, version: self.version + inserted })
+    }
+
+    /// One for each event: a sealing is bound to the version it stands at.
+    fn metas(
+        &self,
+        events: &[NewEvent],
+        meta: &Meta,
+        private: Option<&Private<'_>>,
+    ) -> Result<Vec<RecordedMeta>, StoreError> {
+        let plain = RecordedMeta {
+            actor: meta.actor.clone(),
+            traceparent: meta.traceparent.clone(),
+            subject: private.map(|private| private.key.subject().to_owned()),
+            sealed: None,
+        };
+        (self.version + 1..)
+            .zip(events)
+            .map(|(version, _)| {
+                let Some(private) = private else { return Ok(plain.clone()) };
+                let place = place_of_event(self.store.name(), &self.stream, version);
+                let sealed = private.key.seal(&place, private.plain).map_err(|Unsealable| {
+                    StoreError::Malformed("the private part of the event cannot be sealed".to_owned())
+                })?;
+                Ok(RecordedMeta { sealed: Some(BASE64.encode(sealed)), ..plain.clone() })
+            })
+            .collect()
     }
 
     /// Lets the stream go, since there is nothing to record.
@@ -144,11 +204,11 @@ impl Appended {
     }
 }
 
-fn check(stream: &str, events: &[NewEvent], meta: &Meta, limit: usize) -> Result<(), StoreError> {
+fn check(stream: &str, events: &[NewEvent], metas: &[RecordedMeta], limit: usize) -> Result<(), StoreError> {
     if events.is_empty() {
         return Err(StoreError::Malformed("no events; call rollback instead".to_owned()));
     }
-    for event in events {
+    for (event, meta) in events.iter().zip(metas) {
         if !is_event_type(event.event_type) || event.schema == 0 {
             return Err(StoreError::Malformed(format!(
                 "{:?} @ {} is no event type: dotted lower-case words and a schema from 1",
@@ -156,9 +216,9 @@ fn check(stream: &str, events: &[NewEvent], meta: &Meta, limit: usize) -> Result
             )));
         }
         // Text in headers may be percent-encoded to three times its length.
-        let names =
-            3 * (stream.len() + meta.actor.as_ref().map_or(0, String::len)) + 3 * event.event_type.len();
-        let bytes = event.data.len() + names + ENVELOPE_OVERHEAD;
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let names = 3 * (stream.len() + length(&meta.actor) + length(&meta.subject) + event.event_type.len());
+        let bytes = event.data.len() + names + length(&meta.sealed) + ENVELOPE_OVERHEAD;
         if bytes > limit {
             return Err(StoreError::TooLarge { event_type: event.event_type.to_owned(), bytes, limit });
         }
@@ -181,28 +241,29 @@ async fn insert(
     stream: &str,
     head: u64,
     events: &[NewEvent],
-    meta: &Meta,
+    (meta, metas): (&Meta, Vec<RecordedMeta>),
 ) -> Result<u64, StoreError> {
-    let recorded = RecordedMeta { actor: meta.actor.clone(), traceparent: meta.traceparent.clone() };
+    let metas: Vec<Json<RecordedMeta>> = metas.into_iter().map(Json).collect();
     let types: Vec<&str> = events.iter().map(|event| event.event_type).collect();
     let schemas: Vec<i32> =
         events.iter().map(|event| i32::try_from(event.schema).unwrap_or(i32::MAX)).collect();
     let data: Vec<&[u8]> = events.iter().map(|event| event.data.as_slice()).collect();
     let inserted = sqlx::query(
         "insert into events (stream, version, type, schema, subject_key, data, meta, at)
-         select $1, $2 + e.n, e.type, e.schema, $3, e.data, $4, $5
-         from unnest($6::text[], $7::int[], $8::bytea[]) with ordinality as e (type, schema, data, n)
+         select $1, $2 + e.n, e.type, e.schema, $3, e.data, e.meta, $4
+         from unnest($5::text[], $6::int[], $7::bytea[], $8::jsonb[]) with ordinality
+           as e (type, schema, data, meta, n)
          where (select pg_current_xact_id_if_assigned() is null)
          order by e.n",
     )
     .bind(stream)
     .bind(signed(head))
     .bind(&meta.subject)
-    .bind(Json(recorded))
     .bind(meta.at)
     .bind(types)
     .bind(schemas)
     .bind(data)
+    .bind(metas)
     .execute(tx)
     .await?;
     Ok(inserted.rows_affected())

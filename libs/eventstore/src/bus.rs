@@ -46,6 +46,12 @@ pub fn headers(namespace: &str, event: &RecordedEvent) -> HeaderMap {
     if let Some(actor) = &event.meta.actor {
         headers.insert("ce-actor", escape(actor));
     }
+    if let Some(subject) = &event.meta.subject {
+        headers.insert("ce-subjectkey", escape(subject));
+    }
+    if let Some(sealed) = &event.meta.sealed {
+        headers.insert("ce-sealed", sealed.as_str());
+    }
     if let Some(trace) = &event.meta.traceparent {
         headers.insert("ce-traceparent", trace.as_str());
         headers.insert("traceparent", trace.as_str());
@@ -91,6 +97,8 @@ pub fn parse(
         meta: RecordedMeta {
             actor: text("ce-actor").ok().and_then(unescape),
             traceparent: text("ce-traceparent").ok().and_then(TraceParent::parse),
+            subject: text("ce-subjectkey").ok().and_then(unescape),
+            sealed: text("ce-sealed").ok().map(str::to_owned),
         },
         at,
     })

@@ -57,16 +57,17 @@ pub mod effects;
 mod error;
 mod publisher;
 mod recorded;
+pub mod sealing;
 mod store;
 
-pub use append::{Appended, Opened};
+pub use append::{Appended, Opened, Private};
 pub use backoff::Backoff;
 pub use error::{StoreError, is_transient};
 pub use publisher::{Publisher, PublisherReport, PublisherStatus};
 pub use recorded::{Meta, RecordedEvent, RecordedMeta};
 pub use store::{DEFAULT_MAX_EVENT_BYTES, Store};
 
-/// Tables `events`, `sequencer` and `effects`. Run into every service schema, before the service's
+/// Tables `events`, `sequencer`, `effects` and `subject_keys`. Run into every service schema, before the service's
 /// own migrations; versions below 500. A schema holds the migrations of several migrators in one
 /// table, so each must ignore those it does not know.
 pub static MIGRATOR: sqlx::migrate::Migrator =

@@ -1,10 +1,14 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use kernel::{CodecError, EventCodec, TraceParent};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use zeroize::Zeroizing;
 
 use crate::StoreError;
+use crate::sealing::{SubjectKey, Unsealable, place_of_event};
 
 /// Who and what caused an event: bound by the command, the same for each event of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,13 @@ pub struct RecordedMeta {
     pub actor: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<TraceParent>,
+    /// The person whose data the event holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What the event says of that person, sealed under their key: base64 of nonce, ciphertext
+    /// and tag. Only the store's owner can open it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
 
 /// An event as every reader sees it, whether it came from Postgres, the bus or gRPC.
@@ -59,6 +70,16 @@ impl RecordedEvent {
     /// [`CodecError`] when the type is not one of `E`'s or the bytes are no message of that type.
     pub fn decode<E: EventCodec>(&self) -> Result<E, CodecError> {
         E::decode(&self.event_type, self.schema, &self.data)
+    }
+
+    /// The private part of the event; none where there is none.
+    ///
+    /// # Errors
+    /// [`Unsealable`] under any key but the person's.
+    pub fn unseal(&self, key: &SubjectKey) -> Result<Option<Zeroizing<Vec<u8>>>, Unsealable> {
+        let Some(sealed) = &self.meta.sealed else { return Ok(None) };
+        let sealed = BASE64.decode(sealed).map_err(|_| Unsealable)?;
+        key.open(&place_of_event(&self.store, &self.stream, self.version), &sealed).map(Some)
     }
 
     /// Columns `gpos, stream, version, type, schema, data, meta, at`.

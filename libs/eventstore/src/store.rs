@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use kernel::EventCodec;
 use sqlx::{PgConnection, PgPool, Row};
@@ -110,6 +111,31 @@ impl Store {
     pub async fn head(&self) -> Result<u64, StoreError> {
         let head: i64 = sqlx::query_scalar("select gpos from sequencer").fetch_one(&self.pool).await?;
         Ok(unsigned(head))
+    }
+
+    /// The events at these positions, ascending; positions that do not exist are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn read_positions(&self, positions: &[u64]) -> Result<Vec<RecordedEvent>, StoreError> {
+        let positions: Vec<i64> = positions.iter().copied().map(signed).collect();
+        let rows = sqlx::query(
+            "select gpos, stream, version, type, schema, data, meta, at from events
+             where gpos = any($1) order by gpos",
+        )
+        .bind(positions)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| RecordedEvent::from_row(self.name, row)).collect()
+    }
+
+    /// The time of the oldest committed event that has no position yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn unsequenced_since(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let oldest = sqlx::query_scalar("select min(at) from events where gpos is null");
+        Ok(oldest.fetch_one(&self.pool).await?)
     }
 
     /// Changes after each commit made through this store's clones in this process.

@@ -202,8 +202,12 @@ impl<'a> Follower<'a> {
                 });
             }
         }
+        let mut prepared = 0;
         while !events.is_empty() {
-            let now = match self.checkpoint.apply(at, &events).await? {
+            if prepared == 0 {
+                prepared = self.prepare(at, &events).await?;
+            }
+            let now = match self.checkpoint.apply(at, &events[..prepared]).await? {
                 Applied::UpTo(now) => {
                     let (projection, store) = (self.name(), self.store);
                     metrics::counter!("projection_applied_total", "projection" => projection, "store" => store)
@@ -214,6 +218,7 @@ impl<'a> Follower<'a> {
                 Applied::Elsewhere(now) if now < at => return Ok(now),
                 Applied::Elsewhere(now) => now,
             };
+            prepared = prepared.saturating_sub(usize::try_from(now - at).unwrap_or(usize::MAX));
             at = now;
             self.progress(at);
             events.retain(|event| event.position > at);
@@ -222,6 +227,19 @@ impl<'a> Follower<'a> {
             }
         }
         Ok(at)
+    }
+
+    /// Makes the first events ready, as many as can be, and says how many: at least one. One that
+    /// cannot must not hold up those before it.
+    async fn prepare(&self, at: u64, events: &[RecordedEvent]) -> Result<usize, Stuck> {
+        let mut count = events.len();
+        loop {
+            match self.projector.projection.prepare(&events[..count]).await {
+                Ok(()) => return Ok(count),
+                Err(ApplyError::Poison(_)) if count > 1 => count /= 2,
+                Err(error) => return Err(Stuck { position: at + 1, error }),
+            }
+        }
     }
 
     fn progress(&self, at: u64) {

@@ -31,6 +31,8 @@
 //! # }
 //! ```
 //!
+//! What is sealed in events is asked for in [`Projection::prepare`], outside of the transaction.
+//!
 //! An owner of a store mounts [`EventLogServer`]: `EventLogServer::new(store).into_service()`.
 //!
 //! # When something fails
@@ -50,11 +52,13 @@ mod projection;
 mod projector;
 mod span;
 mod status;
+mod tail;
 
-pub use log::{EventLogReader, EventLogServer, EventLogService, ReadError, RemoteEventLogs};
+pub use log::{EventLogReader, EventLogServer, EventLogService, Head, ReadError, RemoteEventLogs};
 pub use projection::{ApplyError, Projection};
 pub use projector::Projector;
 pub use status::{ProjectorStatus, SourceReport};
+pub use tail::{Observer, Tail};
 
 /// Table `checkpoints`. Run into every service schema after the event store's migrations and
 /// before the service's own; versions 500 to 999.

@@ -13,6 +13,13 @@ pub trait Projection: Send + Sync + 'static {
     /// The stores whose events it reads. Order holds within each store, not between them.
     fn sources(&self) -> &'static [&'static str];
 
+    /// Asks others for what `apply` needs to know beyond the events: once for a run of events of one
+    /// store, before the transaction begins, since an open one holds up every sequencer of the
+    /// cluster (ADR 0003). `apply` may see the events more than once before the next run.
+    async fn prepare(&self, _events: &[RecordedEvent]) -> Result<(), ApplyError> {
+        Ok(())
+    }
+
     /// Folds one event into the tables, in the transaction that moves the checkpoint: each event
     /// counts once, in order. Types it does not know it must ignore with `Ok(())`. Anything it
     /// does outside of `tx` may happen more than once.

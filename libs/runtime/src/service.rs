@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
 
 use crate::PeerAuthLayer;
 
@@ -136,11 +136,11 @@ async fn answer(
         reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
     };
     tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .layer(PeerAuthLayer::new(token, name))
         .add_routes(routes)
         .add_service(health)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
+        // Or an answer in two packets waits 40 ms for an acknowledgement.
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop)
         .await
         .map_err(|source| ServeError::Grpc { service: name, source })
 }

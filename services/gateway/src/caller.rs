@@ -1,14 +1,13 @@
-use std::net::SocketAddr;
-
 use api::common;
-use api::session::{CheckSessionRequest, GetSessionRequest};
-use auth::TokenError;
-use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
+use api::session::CheckSessionRequest;
+use auth::{Claims, TokenError};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use kernel::{Error, ErrorCode};
 
 use crate::error::{Problem, from_peer};
+use crate::live_sessions::Touch;
 use crate::state::App;
 
 const MAX_USER_AGENT: usize = 512;
@@ -41,15 +40,12 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<common::C
         return by_access_token(app, token).await.map(Some);
     }
     let Some(token) = app.cookies.session_token(headers) else { return Ok(None) };
-    match app.sessions().get_session(GetSessionRequest { token, disable_refresh: true }).await {
-        Ok(answer) => Ok(answer.into_inner().user.map(|user| common::Caller {
-            user_id: user.id,
-            role: user.role,
-            email_verified: user.email_verified,
-        })),
-        Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
-        Err(status) => Err(from_peer(&status)),
-    }
+    let found = app.live_session(&token, Touch::Look).await?;
+    Ok(found.map(|found| common::Caller {
+        user_id: found.live.user.id.clone(),
+        role: found.live.user.role,
+        email_verified: found.live.user.email_verified,
+    }))
 }
 
 async fn by_access_token(app: &App, token: &str) -> Result<common::Caller, Error> {
@@ -62,23 +58,30 @@ async fn by_access_token(app: &App, token: &str) -> Result<common::Caller, Error
         }
         TokenError::Unavailable => Error::unavailable("Access tokens cannot be checked right now."),
     })?;
-    match app.sessions().check_session(CheckSessionRequest { session_id: claims.sid }).await {
-        Ok(answer) if answer.get_ref().live => {}
-        Ok(_) => {
-            return Err(Error::new(ErrorCode::Unauthenticated, "SESSION_REVOKED", "The session has ended."));
-        }
-        // The signature proves who asks; that the session ended meanwhile cannot be seen while the
-        // session service is away. Reading and asking go on.
-        Err(status) if api::from_status(&status).code == ErrorCode::Unavailable => {
-            tracing::warn!(code = ?status.code(), "sessions cannot be checked: trusting the signature");
-        }
-        Err(status) => return Err(from_peer(&status)),
+    if is_revoked(app, &claims).await? {
+        return Err(Error::new(ErrorCode::Unauthenticated, "SESSION_REVOKED", "The session has ended."));
     }
     Ok(common::Caller {
         user_id: claims.sub,
         role: common::Role::from(claims.role).into(),
         email_verified: claims.email_verified,
     })
+}
+
+/// Known here while the feed is fresh, so that access tokens go on working while the session service
+/// is away; else it must be asked, and without its answer there is none.
+async fn is_revoked(app: &App, claims: &Claims) -> Result<bool, Error> {
+    let Claims { sid, sub, sep, .. } = claims;
+    if app.revocation.is_revoked(sid, sub, *sep) {
+        return Ok(true);
+    }
+    // One in which an administrator acts ends with the administrator's own.
+    if claims.act.is_none() && app.revocation.may_tell(sid, sub) {
+        return Ok(false);
+    }
+    let request = CheckSessionRequest { session_id: sid.clone() };
+    let answer = app.sessions().check_session(request).await.map_err(|status| from_peer(&status))?;
+    Ok(!answer.into_inner().live)
 }
 
 /// The credentials of `Authorization: Bearer`; the scheme's case does not matter (RFC 9110, 11.1).
@@ -92,19 +95,15 @@ pub fn unauthenticated() -> Error {
     Error::new(ErrorCode::Unauthenticated, "UNAUTHENTICATED", "Please sign in.")
 }
 
-/// The peer's address and user agent, for the auth-event log. `X-Forwarded-For` is not read: any
-/// client can write it.
+/// The client's address and user agent, for the auth-event log.
 #[derive(Debug)]
 pub struct RequestClient(pub common::Client);
 
 impl FromRequestParts<App> for RequestClient {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
-        let ip = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip().to_canonical().to_string());
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let ip = app.proxies.client(&parts.extensions, &parts.headers).map(|ip| ip.to_string());
         let agent =
             parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let user_agent = agent.chars().take(MAX_USER_AGENT).collect();

@@ -3,6 +3,7 @@ use std::path::Path;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use kernel::Error;
+use mail_parser::MessageParser;
 
 use crate::error::Problem;
 use crate::state::App;
@@ -38,9 +39,20 @@ async fn mails(dir: &Path) -> std::io::Result<Vec<String>> {
     paths.sort();
     let mut mails = Vec::new();
     for path in paths.iter().rev().take(NEWEST) {
-        mails.push(String::from_utf8_lossy(&tokio::fs::read(path).await?).into_owned());
+        mails.push(readable(&tokio::fs::read(path).await?));
     }
     Ok(mails)
+}
+
+/// To whom, about what, and the plain text: what a mail program shows of it.
+fn readable(raw: &[u8]) -> String {
+    let Some(mail) = MessageParser::default().parse(raw) else {
+        return String::from_utf8_lossy(raw).into_owned();
+    };
+    let to = mail.to().and_then(|to| to.first()).and_then(|to| to.address()).unwrap_or_default();
+    let at = mail.date().map(mail_parser::DateTime::to_rfc3339).unwrap_or_default();
+    let text = mail.body_text(0).unwrap_or_default();
+    format!("To: {to}\nDate: {at}\nSubject: {}\n\n{text}", mail.subject().unwrap_or_default())
 }
 
 fn page(mails: &[String]) -> String {
@@ -56,12 +68,10 @@ fn page(mails: &[String]) -> String {
     )
 }
 
-/// The mail's text with its links made clickable. Soft line breaks of quoted-printable are
-/// joined first, or a long link would be cut.
+/// The mail's text with its links made clickable.
 fn linked(mail: &str) -> String {
-    let text = mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
+    let mut out = String::with_capacity(mail.len());
+    let mut rest = mail;
     while let Some(start) = rest.find("http://").into_iter().chain(rest.find("https://")).min() {
         let (before, from) = rest.split_at(start);
         let end =

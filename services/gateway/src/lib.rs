@@ -12,12 +12,16 @@ mod better_auth;
 mod body;
 mod caller;
 mod chatkit;
+mod client_ip;
 mod dev_mail;
 mod error;
 mod keys;
+mod limits;
+mod live_sessions;
 mod middleware;
 mod origin;
 mod rest;
+mod revocation;
 mod router;
 mod server;
 mod state;
@@ -30,7 +34,10 @@ use runtime::{Deps, Service};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::state::App;
+pub use crate::limits::AuthLimits;
+
+use crate::client_ip::TrustedProxies;
+use crate::state::{App, Settings};
 
 pub const NAME: &str = "gateway";
 
@@ -47,6 +54,11 @@ pub struct Options {
     pub auth_secret: SecretString,
     /// Folder of the development mailer, shown at `/dev/mail`.
     pub mail_dir: Option<PathBuf>,
+    /// Networks or addresses of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
+    pub limits: AuthLimits,
+    /// How long the browser keeps the cookie of a session that is not used.
+    pub session_days: u32,
 }
 
 /// Wires the gateway. Starts nothing.
@@ -54,13 +66,25 @@ pub struct Options {
 /// # Errors
 /// `InvalidArgument` when the options cannot be used.
 pub fn build(options: Options, deps: &Deps) -> Result<Service, Error> {
-    let Options { listener, public_url, trusted_origins, auth_secret, mail_dir } = options;
+    let listener = options.listener;
     listener
         .set_nonblocking(true)
         .map_err(|_| Error::invalid("INVALID_LISTENER", "the HTTP listener cannot be made non-blocking"))?;
-    let app = App::new(&public_url, &trusted_origins, auth_secret, mail_dir, deps)?;
+    let settings = Settings {
+        public_url: options.public_url,
+        trusted_origins: options.trusted_origins,
+        auth_secret: options.auth_secret,
+        mail_dir: options.mail_dir,
+        proxies: TrustedProxies::parse(options.trusted_proxies.iter().map(String::as_str))?,
+        limits: options.limits,
+        session_days: options.session_days,
+    };
+    let app = App::new(settings, deps)?;
     let router = router::router(app.clone(), deps.health.clone());
     let listener = server::Listener::new(listener);
+    let [users, sessions] = app.revocation.tails();
     Ok(Service::new(NAME)
+        .task("ended epochs", move |shutdown| users.clone().run(shutdown))
+        .task("ended sessions", move |shutdown| sessions.clone().run(shutdown))
         .task("http", move |shutdown| server::run(listener.clone(), router.clone(), app.clone(), shutdown)))
 }

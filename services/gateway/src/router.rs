@@ -31,6 +31,7 @@ pub fn router(app: App, health: Health) -> Router {
         .route("/courses/{course}/enrolment", post(rest::courses::enrol))
         .route("/courses/{course}/lessons/{lesson}", get(rest::lessons::show))
         .route("/courses/{course}/lessons/{lesson}/completion", post(rest::lessons::complete))
+        .route("/sign-in-methods", get(rest::sign_in_methods::list))
         .route("/me/quota", get(rest::quota::show))
         .route("/admin/auth-events", get(rest::admin::auth_events))
         .route("/admin/ai-usage", get(rest::admin::ai_usage))

@@ -3,21 +3,28 @@ use std::sync::Arc;
 
 use api::chat_thread::chat_threads_client::ChatThreadsClient;
 use api::curriculum::curriculum_client::CurriculumClient;
+use api::identity::identity_admin_client::IdentityAdminClient;
 use api::identity::identity_client::IdentityClient;
+use api::identity::social_client::SocialClient;
 use api::rate_limit::rate_limit_client::RateLimitClient;
+use api::rate_limit::throttles_client::ThrottlesClient;
 use api::session::sessions_client::SessionsClient;
 use api::tutor_agent::tutor_agent_client::TutorAgentClient;
 use api::usage_metrics::usage_metrics_client::UsageMetricsClient;
 use auth::{JwksCache, Verifier};
-use kernel::Error;
+use kernel::{Clock, Error};
 use runtime::{Deps, PeerChannel};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::better_auth::CookieJar;
+use crate::client_ip::TrustedProxies;
 use crate::keys::SessionKeys;
+use crate::limits::{AuthLimits, Throttle};
+use crate::live_sessions::LiveSessions;
 use crate::origin::TrustedOrigins;
+use crate::revocation::RevocationFeed;
 
 /// Pages are up to a few megabytes; lesson images may be larger.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
@@ -35,9 +42,26 @@ pub struct Inner {
     pub origins: TrustedOrigins,
     pub verifier: Verifier,
     pub mail_dir: Option<PathBuf>,
+    pub proxies: TrustedProxies,
+    pub throttle: Throttle,
+    pub revocation: RevocationFeed,
+    pub live_sessions: LiveSessions,
+    pub clock: Arc<dyn Clock>,
     /// Cancelled when the process drains: streams end themselves.
     pub draining: CancellationToken,
     peers: Peers,
+}
+
+/// What the operator decides of it.
+#[derive(Debug)]
+pub struct Settings {
+    pub public_url: Url,
+    pub trusted_origins: Vec<String>,
+    pub auth_secret: SecretString,
+    pub mail_dir: Option<PathBuf>,
+    pub proxies: TrustedProxies,
+    pub limits: AuthLimits,
+    pub session_days: u32,
 }
 
 #[derive(Debug)]
@@ -60,13 +84,8 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    pub fn new(
-        public_url: &Url,
-        trusted_origins: &[String],
-        auth_secret: SecretString,
-        mail_dir: Option<PathBuf>,
-        deps: &Deps,
-    ) -> Result<Self, Error> {
+    pub fn new(settings: Settings, deps: &Deps) -> Result<Self, Error> {
+        let Settings { public_url, trusted_origins, auth_secret, mail_dir, .. } = settings;
         let public_origin = public_url.origin().ascii_serialization();
         if !matches!(public_url.scheme(), "http" | "https") || public_url.path() != "/" {
             return Err(Error::invalid(
@@ -78,12 +97,17 @@ impl App {
         let session = deps.peers.channel("session");
         let keys = JwksCache::new(Arc::new(SessionKeys::new(session.clone())), Arc::clone(&deps.clock));
         Ok(Self(Arc::new(Inner {
-            cookies: CookieJar::new(auth_secret, public_url.scheme() == "https"),
-            origins: TrustedOrigins::new(&public_origin, trusted_origins),
+            cookies: CookieJar::new(&auth_secret, public_url.scheme() == "https", settings.session_days),
+            origins: TrustedOrigins::new(&public_origin, &trusted_origins),
             verifier: Verifier::new(keys, &issuer, &public_origin, Arc::clone(&deps.clock)),
             public_origin,
             issuer,
             mail_dir,
+            proxies: settings.proxies,
+            throttle: Throttle::new(settings.limits, &auth_secret),
+            revocation: RevocationFeed::new(deps),
+            live_sessions: LiveSessions::default(),
+            clock: Arc::clone(&deps.clock),
             draining: CancellationToken::new(),
             peers: Peers {
                 session,
@@ -99,6 +123,16 @@ impl App {
 
     pub fn identity(&self) -> IdentityClient<PeerChannel> {
         IdentityClient::new(self.peers.identity.clone())
+    }
+
+    /// Sign-in through other providers, a part of identity.
+    pub fn social(&self) -> SocialClient<PeerChannel> {
+        SocialClient::new(self.peers.identity.clone())
+    }
+
+    /// What administrators do to users, a part of identity.
+    pub fn identity_admin(&self) -> IdentityAdminClient<PeerChannel> {
+        IdentityAdminClient::new(self.peers.identity.clone())
     }
 
     pub fn sessions(&self) -> SessionsClient<PeerChannel> {
@@ -119,6 +153,10 @@ impl App {
 
     pub fn rate_limit(&self) -> RateLimitClient<PeerChannel> {
         RateLimitClient::new(self.peers.rate_limit.clone())
+    }
+
+    pub fn throttles(&self) -> ThrottlesClient<PeerChannel> {
+        ThrottlesClient::new(self.peers.rate_limit.clone())
     }
 
     pub fn usage_metrics(&self) -> UsageMetricsClient<PeerChannel> {

@@ -57,6 +57,161 @@ pub(crate) fn user_not_found() -> Error {
     Error::not_found("USER_NOT_FOUND", "User not found")
 }
 
+pub(crate) fn address_not_verified() -> Error {
+    Error::new(
+        ErrorCode::FailedPrecondition,
+        "ADDRESS_NOT_VERIFIED",
+        "Nobody has proven yet that the account of this address is its owner's",
+    )
+}
+
+pub(crate) fn invalid_user() -> Error {
+    Error::new(ErrorCode::Unauthenticated, "INVALID_USER", "Invalid user")
+}
+
+pub(crate) fn provider_not_found() -> Error {
+    Error::not_found("PROVIDER_NOT_FOUND", "Provider not found")
+}
+
+pub(crate) fn provider_unavailable() -> Error {
+    Error::new(
+        ErrorCode::Unavailable,
+        "PROVIDER_UNAVAILABLE",
+        "The provider does not answer. Please try again.",
+    )
+    .retry_after(Duration::from_secs(5))
+}
+
+pub(crate) fn reserved_parameter() -> Error {
+    Error::invalid("RESERVED_PARAMETER", "A further parameter of the sign-in cannot be used")
+}
+
+pub(crate) fn id_token_not_supported() -> Error {
+    Error::not_found("ID_TOKEN_NOT_SUPPORTED", "id_token not supported")
+}
+
+pub(crate) fn user_email_not_found() -> Error {
+    Error::new(ErrorCode::Unauthenticated, "USER_EMAIL_NOT_FOUND", "User email not found")
+}
+
+pub(crate) fn oauth_link_error() -> Error {
+    Error::new(ErrorCode::Unauthenticated, "OAUTH_LINK_ERROR", "account not linked")
+}
+
+pub(crate) fn linking_not_allowed() -> Error {
+    Error::new(ErrorCode::Unauthenticated, "LINKING_NOT_ALLOWED", "Account not linked - linking not allowed")
+}
+
+pub(crate) fn linking_different_emails() -> Error {
+    Error::new(
+        ErrorCode::Unauthenticated,
+        "LINKING_DIFFERENT_EMAILS_NOT_ALLOWED",
+        "Account not linked - different emails not allowed",
+    )
+}
+
+pub(crate) fn already_linked() -> Error {
+    Error::new(ErrorCode::AlreadyExists, "SOCIAL_ACCOUNT_ALREADY_LINKED", "Social account already linked")
+}
+
+/// Another request linked the identity in this moment.
+pub(crate) fn identity_taken() -> Error {
+    Error::new(
+        ErrorCode::Conflict,
+        "IDENTITY_TAKEN",
+        "This sign-in was linked in this moment. Please try again.",
+    )
+}
+
+pub(crate) fn provider_not_supported() -> Error {
+    Error::invalid("PROVIDER_NOT_SUPPORTED", "Provider is not supported.")
+}
+
+pub(crate) fn provider_not_configured() -> Error {
+    Error::invalid("PROVIDER_NOT_CONFIGURED", "Provider is not configured.")
+}
+
+pub(crate) fn refresh_token_not_found() -> Error {
+    Error::invalid("REFRESH_TOKEN_NOT_FOUND", "Refresh token not found")
+}
+
+pub(crate) fn no_access_token() -> Error {
+    Error::invalid("FAILED_TO_GET_ACCESS_TOKEN", "Failed to get a valid access token")
+}
+
+pub(crate) fn not_refreshed() -> Error {
+    Error::invalid("FAILED_TO_REFRESH_ACCESS_TOKEN", "Failed to refresh access token")
+}
+
+pub(crate) fn no_user_info() -> Error {
+    Error::new(ErrorCode::Unauthenticated, "FAILED_TO_GET_USER_INFO", "Failed to get user info")
+}
+
+/// A mailed token that is good once: unknown, used, replaced or expired.
+pub(crate) fn invalid_mailed_token() -> Error {
+    Error::invalid("INVALID_TOKEN", "Invalid token")
+}
+
+pub(crate) fn deletion_token_not_found() -> Error {
+    Error::not_found("INVALID_TOKEN", "Invalid token")
+}
+
+pub(crate) fn invalid_password() -> Error {
+    Error::invalid("INVALID_PASSWORD", "Invalid password")
+}
+
+pub(crate) fn credential_account_not_found() -> Error {
+    Error::invalid("CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found")
+}
+
+pub(crate) fn email_is_the_same() -> Error {
+    Error::invalid("EMAIL_IS_THE_SAME", "Email is the same")
+}
+
+pub(crate) fn account_not_found() -> Error {
+    Error::invalid("ACCOUNT_NOT_FOUND", "Account not found")
+}
+
+pub(crate) fn last_account() -> Error {
+    Error::invalid("FAILED_TO_UNLINK_LAST_ACCOUNT", "You can't unlink your last account")
+}
+
+pub(crate) fn banned_user() -> Error {
+    Error::denied(
+        "BANNED_USER",
+        "You have been banned from this application. Please contact support if you believe this is an error.",
+    )
+}
+
+/// Someone must be left who can administer.
+pub(crate) fn last_admin() -> Error {
+    Error::new(
+        ErrorCode::FailedPrecondition,
+        "LAST_ADMIN",
+        "This is the last administrator. Make someone else an administrator first.",
+    )
+}
+
+pub(crate) fn forbidden() -> Error {
+    Error::denied("FORBIDDEN", "Only administrators may do this.")
+}
+
+pub(crate) fn cannot_ban_yourself() -> Error {
+    Error::invalid("YOU_CANNOT_BAN_YOURSELF", "You cannot ban yourself")
+}
+
+pub(crate) fn cannot_remove_yourself() -> Error {
+    Error::invalid("YOU_CANNOT_REMOVE_YOURSELF", "You cannot remove yourself")
+}
+
+pub(crate) fn ban_in_the_past() -> Error {
+    Error::invalid("INVALID_BAN", "A ban ends in the future")
+}
+
+pub(crate) fn invalid_query(what: &'static str) -> Error {
+    Error::invalid("VALIDATION_ERROR", format!("{what} is not valid"))
+}
+
 /// The link names a user or address that is no more; to its bearer that is a bad proof.
 pub(crate) fn verified_user_not_found() -> Error {
     Error::new(ErrorCode::Unauthenticated, "USER_NOT_FOUND", "User not found")
@@ -99,6 +254,10 @@ impl From<PasswordError> for Error {
             PasswordError::Long => Self::invalid("PASSWORD_TOO_LONG", "Password too long"),
             PasswordError::Short => Self::invalid("PASSWORD_TOO_SHORT", "Password too short")
                 .with("missing", Missing::Length.as_str()),
+            PasswordError::Breached => Self::invalid(
+                "PASSWORD_COMPROMISED",
+                "This password is among the first that are tried: it is made of common passwords, or of your name or address. Please choose another.",
+            ),
             PasswordError::Weak(missing) => {
                 let missing: Vec<&str> = missing.into_iter().map(Missing::as_str).collect();
                 Self::invalid(

@@ -11,11 +11,15 @@ mod hasher;
 mod mail;
 mod postgres;
 mod secrets;
+mod social;
 
 use std::sync::Arc;
 
+use api::identity::identity_admin_server::IdentityAdminServer;
 use api::identity::identity_server::IdentityServer;
+use api::identity::social_server::SocialServer;
 use eventstore::effects::{Effect, EffectWorker};
+use eventstore::sealing::Vault;
 use eventstore::{Publisher, Store};
 use kernel::Error;
 use projection::EventLogServer;
@@ -24,16 +28,18 @@ use secrecy::SecretString;
 use tonic::service::Routes;
 use url::Url;
 
-pub use commands::{NewUser, create_user};
+pub use commands::{NewUser, Operator, create_user, make_admin};
 pub use hasher::HashingOptions;
 pub use mail::{MailOptions, MailTransport};
+pub use social::{ProviderKind, ProviderOptions, SocialOptions};
 
 /// Name of the service.
 pub const NAME: &str = "identity";
 /// Name of its schema and of its store.
 pub const SCHEMA: &str = "identity";
 
-/// Tables `users`, `credentials` and `sign_in_guards`; versions from 1001.
+/// Tables `users`, `credentials`, `linked_accounts`, `mailed_tokens`, `sign_in_guards` and
+/// `erased_users`; versions from 1001.
 pub static MIGRATOR: sqlx::migrate::Migrator =
     sqlx::migrate::Migrator { ignore_missing: true, ..sqlx::migrate!("../../migrations/identity") };
 
@@ -46,6 +52,7 @@ pub struct Options {
     pub public_url: Url,
     pub mail: MailOptions,
     pub hashing: HashingOptions,
+    pub social: SocialOptions,
 }
 
 /// Wires the service; nothing runs yet.
@@ -55,17 +62,22 @@ pub struct Options {
 pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     let store = Store::new(deps.pool.clone(), SCHEMA);
     let secrets = secrets::Secrets::new(&options.auth_secret)?;
-    let endpoint = verification_endpoint(&options.public_url)?;
+    let vault = Vault::new(&options.auth_secret, NAME, Arc::clone(&deps.entropy))
+        .map_err(|unusable| error::invalid_options(unusable.to_string()))?;
+    let site = mail::Site::new(&options.public_url)?;
     let mailer = mail::mailer(&options.mail)?;
-    let mail = mail::VerifyEmailMail::new(mailer, secrets.clone(), Arc::clone(&deps.clock), endpoint);
-    let mail: Arc<dyn Effect> = Arc::new(mail);
     let cx = commands::Cx {
         store: store.clone(),
         clock: Arc::clone(&deps.clock),
         entropy: Arc::clone(&deps.entropy),
         hasher: hasher::Hasher::new(options.hashing)?,
         secrets,
+        vault: vault.clone(),
     };
+    let providers = social::Providers::new(options.social, &site, &deps.clock)?;
+    let social = commands::social::SocialCx { cx: cx.clone(), providers };
+    let context = Arc::new(mail::AccountMails { cx: cx.clone(), site: site.clone() });
+    let mail: Arc<dyn Effect> = Arc::new(mail::MailEffect::new(mailer, context, site));
     let publisher =
         Publisher::new(store.clone(), deps.nats.clone(), &deps.namespace, Arc::clone(&deps.clock));
     let status = publisher.status();
@@ -73,21 +85,14 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     deps.health.register_pool("identity/postgres", deps.pool);
     deps.health.register_bus("identity/nats", deps.nats);
 
-    let routes = Routes::new(IdentityServer::new(grpc::Grpc(cx)))
-        .add_service(EventLogServer::new(store.clone()).into_service());
+    let routes = Routes::new(IdentityServer::new(grpc::IdentityGrpc(cx.clone())))
+        .add_service(SocialServer::new(grpc::SocialGrpc(social)))
+        .add_service(IdentityAdminServer::new(grpc::AdminGrpc(cx)))
+        .add_service(EventLogServer::new(store.clone()).vault(vault).into_service());
     Ok(Service::new(NAME)
         .grpc(routes)
         .task("publisher", move |shutdown| publisher.clone().run(shutdown))
         .task("effects", move |shutdown| {
             EffectWorker::new(store.clone(), vec![Arc::clone(&mail)], Arc::clone(&deps.clock)).run(shutdown)
         }))
-}
-
-fn verification_endpoint(public_url: &Url) -> Result<Url, Error> {
-    let base = public_url.as_str().trim_end_matches('/');
-    format!("{base}/api/auth/verify-email")
-        .parse()
-        .ok()
-        .filter(|url: &Url| matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| error::invalid_options(format!("PUBLIC_URL {base:?} is no http or https URL")))
 }

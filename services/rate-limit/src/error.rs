@@ -3,6 +3,7 @@
 use kernel::{Error, ErrorCode, rfc3339_millis};
 
 use crate::domain::quota::{CloseError, ReserveError, State};
+use crate::domain::throttle::Invalid;
 
 pub(crate) fn unauthenticated() -> Error {
     Error::new(ErrorCode::Unauthenticated, "UNAUTHENTICATED", "Please sign in.")
@@ -53,5 +54,17 @@ impl From<CloseError> for Error {
             CloseError::Unknown => Self::not_found("RESERVATION_NOT_FOUND", "There is no such reservation."),
             CloseError::Closed(state) => reservation_closed(state),
         }
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        let (field, message) = match invalid {
+            Invalid::Key => ("key", "A throttle's key has 1 to 128 of A-Z, a-z, 0-9 and _ . : / -"),
+            Invalid::Limit => ("limit", "A throttle's limit is 1 to 1000000."),
+            Invalid::Window => ("window_seconds", "A throttle's window has 1 to 86400 seconds."),
+            Invalid::Cost => ("cost", "A cost is at most the limit; what is given back is 1 to 1000000."),
+        };
+        Self::invalid("INVALID_THROTTLE", message).with("field", field)
     }
 }

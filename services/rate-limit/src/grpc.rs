@@ -2,22 +2,25 @@
 
 use api::common::Caller;
 use api::rate_limit::rate_limit_server::RateLimit;
+use api::rate_limit::throttles_server::Throttles;
 use api::rate_limit::{
     GetQuotaRequest, GetQuotaResponse, QuotaState, RefundRequest, RefundResponse, ReserveRequest,
-    ReserveResponse, SettleRequest, SettleResponse,
+    ReserveResponse, SettleRequest, SettleResponse, ThrottleRequest, ThrottleResponse, UnthrottleRequest,
+    UnthrottleResponse,
 };
 use async_trait::async_trait;
 use kernel::{Error, Role, UserId};
 use tonic::{Request, Response, Status};
 
 use crate::commands::{
-    Cx, RefundReservation, ReserveMessage, SettleReservation, refund_reservation, reserve_message,
-    settle_reservation,
+    Asks, Cx, RefundReservation, ReserveMessage, SettleReservation, ThrottleCalls, refund_reservation,
+    reserve_message, return_calls, settle_reservation, throttle_calls,
 };
 use crate::domain::quota::{ReservationId, Standing};
+use crate::domain::throttle::{Invalid, Rate, Returned, ThrottleKey};
 use crate::{error, queries};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Grpc(pub(crate) Cx);
 
 #[async_trait]
@@ -59,6 +62,45 @@ impl RateLimit for Grpc {
         let standing = queries::get_quota(&self.0, &user, role).await.map_err(status)?;
         Ok(Response::new(GetQuotaResponse { quota: Some(to_wire(standing)) }))
     }
+}
+
+#[async_trait]
+impl Throttles for Grpc {
+    async fn throttle(
+        &self,
+        request: Request<ThrottleRequest>,
+    ) -> Result<Response<ThrottleResponse>, Status> {
+        let command = throttle(request.into_inner()).map_err(|invalid| status(invalid.into()))?;
+        let verdict = throttle_calls(&self.0, command).await.map_err(status)?;
+        Ok(Response::new(ThrottleResponse {
+            allowed: verdict.allowed,
+            remaining: verdict.remaining,
+            retry_after_seconds: verdict.retry_after_seconds,
+        }))
+    }
+
+    async fn unthrottle(
+        &self,
+        request: Request<UnthrottleRequest>,
+    ) -> Result<Response<UnthrottleResponse>, Status> {
+        let (key, returned) = unthrottle(request.into_inner()).map_err(|invalid| status(invalid.into()))?;
+        return_calls(&self.0, &key, returned).await.map_err(status)?;
+        Ok(Response::new(UnthrottleResponse {}))
+    }
+}
+
+fn throttle(request: ThrottleRequest) -> Result<ThrottleCalls, Invalid> {
+    let key = ThrottleKey::parse(request.key)?;
+    let rate = Rate::new(request.limit, request.window_seconds)?;
+    let asks = match request.cost.unwrap_or(1) {
+        0 => Asks::Look(rate),
+        cost => Asks::Charge(rate.charge(cost)?),
+    };
+    Ok(ThrottleCalls { key, asks })
+}
+
+fn unthrottle(request: UnthrottleRequest) -> Result<(ThrottleKey, Returned), Invalid> {
+    Ok((ThrottleKey::parse(request.key)?, Returned::new(request.cost.unwrap_or(1))?))
 }
 
 fn status(error: Error) -> Status {

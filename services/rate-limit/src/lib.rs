@@ -1,7 +1,8 @@
-//! How many messages a student may send: reserve before the work, then settle or refund.
+//! How many messages a student may send: reserve before the work, then settle or refund. And how
+//! often anything else may be tried: throttles.
 //!
 //! [`build`] is synchronous and starts nothing. Read on in the order of a command: `domain` (the
-//! rules), `commands` (one transaction each), `postgres` (the inline table), `grpc` (the wire).
+//! rules), `commands` (one transaction each), `postgres` (the tables), `grpc` (the wire).
 
 mod commands;
 mod domain;
@@ -13,6 +14,7 @@ mod queries;
 use std::sync::Arc;
 
 use api::rate_limit::rate_limit_server::RateLimitServer;
+use api::rate_limit::throttles_server::ThrottlesServer;
 use chrono::TimeDelta;
 use eventstore::{Publisher, Store};
 use kernel::Error;
@@ -27,7 +29,7 @@ pub const NAME: &str = "rate-limit";
 /// Name of its schema and of its store.
 pub const SCHEMA: &str = "rate_limit";
 
-/// Table `reservations`; versions from 1001.
+/// Tables `reservations` and `throttles`; versions from 1001.
 pub static MIGRATOR: sqlx::migrate::Migrator =
     sqlx::migrate::Migrator { ignore_missing: true, ..sqlx::migrate!("../../migrations/rate_limit") };
 
@@ -67,7 +69,12 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     deps.health.register_pool("rate-limit/postgres", deps.pool);
     deps.health.register_bus("rate-limit/nats", deps.nats);
 
-    let routes = Routes::new(RateLimitServer::new(grpc::Grpc(cx)))
+    let grpc = grpc::Grpc(cx.clone());
+    let routes = Routes::new(RateLimitServer::new(grpc.clone()))
+        .add_service(ThrottlesServer::new(grpc))
         .add_service(EventLogServer::new(store).into_service());
-    Ok(Service::new(NAME).grpc(routes).task("publisher", move |shutdown| publisher.clone().run(shutdown)))
+    Ok(Service::new(NAME)
+        .grpc(routes)
+        .task("publisher", move |shutdown| publisher.clone().run(shutdown))
+        .task("throttles", move |shutdown| commands::purge_throttles(cx.clone(), shutdown)))
 }

@@ -1,23 +1,22 @@
 //! Translate, call, translate.
 
 use api::common::Client;
+use api::session as wire;
 use api::session::sessions_server::Sessions;
-use api::session::{
-    CheckSessionRequest, CheckSessionResponse, CreateSessionRequest, CreateSessionResponse, GetJwksRequest,
-    GetJwksResponse, GetSessionRequest, GetSessionResponse, MintAccessTokenRequest, MintAccessTokenResponse,
-    RevokeSessionRequest, RevokeSessionResponse,
-};
 use async_trait::async_trait;
 use kernel::{SessionId, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use tonic::{Request, Response, Status};
 
 use crate::commands::{
-    CreateSession, Cx, GetSession, RevokeSession, create_session, get_session, mint_access_token,
-    revoke_session,
+    CreateSession, Cx, GetSession, RevokeAnySession, RevokeSession, RevokeSessions, check_session,
+    create_session, get_session, list_sessions, mint_access_token, revoke_any_session, revoke_session,
+    revoke_sessions,
 };
 use crate::domain::session::{Origin, Session};
 use crate::postgres::sessions;
+
+type Answer<T> = Result<Response<T>, Status>;
 
 #[derive(Debug)]
 pub(crate) struct Grpc(pub(crate) Cx);
@@ -26,69 +25,133 @@ pub(crate) struct Grpc(pub(crate) Cx);
 impl Sessions for Grpc {
     async fn create_session(
         &self,
-        request: Request<CreateSessionRequest>,
-    ) -> Result<Response<CreateSessionResponse>, Status> {
+        request: Request<wire::CreateSessionRequest>,
+    ) -> Answer<wire::CreateSessionResponse> {
         let request = request.into_inner();
+        let origin = origin(request.client);
         let command = CreateSession {
             user_id: UserId::from(request.user_id),
-            origin: origin(request.client),
+            origin: origin.clone(),
             remember: request.remember,
+            impersonator_session: some(request.impersonator_session_id).map(SessionId::from),
         };
-        let (session, token, user) = create_session(&self.0, command).await.map_err(status)?;
-        Ok(Response::new(CreateSessionResponse {
-            session: Some(to_wire(session)),
-            token: token.expose_secret().to_owned(),
-            user: Some(user),
+        let created = create_session(&self.0, command).await.map_err(status)?;
+        Ok(Response::new(wire::CreateSessionResponse {
+            session: Some(to_wire(created.session, origin)),
+            token: created.token.expose_secret().to_owned(),
+            user: Some(created.user),
         }))
     }
 
     async fn get_session(
         &self,
-        request: Request<GetSessionRequest>,
-    ) -> Result<Response<GetSessionResponse>, Status> {
+        request: Request<wire::GetSessionRequest>,
+    ) -> Answer<wire::GetSessionResponse> {
         let request = request.into_inner();
         let query =
             GetSession { token: SecretString::from(request.token), disable_refresh: request.disable_refresh };
-        let (session, user, refreshed) = get_session(&self.0, query).await.map_err(status)?;
-        Ok(Response::new(GetSessionResponse { session: Some(to_wire(session)), user: Some(user), refreshed }))
+        let found = get_session(&self.0, query).await.map_err(status)?;
+        Ok(Response::new(wire::GetSessionResponse {
+            session: Some(to_wire(found.session, found.origin)),
+            user: Some(found.user),
+            refreshed: found.refreshed,
+        }))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<wire::ListSessionsRequest>,
+    ) -> Answer<wire::ListSessionsResponse> {
+        let user_id = UserId::from(request.into_inner().user_id);
+        let live = list_sessions(&self.0, &user_id).await.map_err(status)?;
+        let sessions = live.into_iter().map(|(session, origin)| to_wire(session, origin)).collect();
+        Ok(Response::new(wire::ListSessionsResponse { sessions }))
     }
 
     async fn revoke_session(
         &self,
-        request: Request<RevokeSessionRequest>,
-    ) -> Result<Response<RevokeSessionResponse>, Status> {
+        request: Request<wire::RevokeSessionRequest>,
+    ) -> Answer<wire::RevokeSessionResponse> {
         let request = request.into_inner();
-        let command =
-            RevokeSession { token: SecretString::from(request.token), origin: origin(request.client) };
+        let command = RevokeSession {
+            token: SecretString::from(request.token),
+            reason: request.reason,
+            origin: origin(request.client),
+        };
         revoke_session(&self.0, command).await.map_err(status)?;
-        Ok(Response::new(RevokeSessionResponse {}))
+        Ok(Response::new(wire::RevokeSessionResponse {}))
+    }
+
+    async fn revoke_sessions(
+        &self,
+        request: Request<wire::RevokeSessionsRequest>,
+    ) -> Answer<wire::RevokeSessionsResponse> {
+        let request = request.into_inner();
+        let command = RevokeSessions {
+            user_id: UserId::from(request.user_id),
+            session: some(request.session).map(SecretString::from),
+            except: SessionId::from(request.except_session_id),
+            reason: request.reason,
+            actor: some(request.actor).map(UserId::from),
+            origin: origin(request.client),
+        };
+        let revoked = revoke_sessions(&self.0, command).await.map_err(status)?;
+        let session_ids = revoked.into_iter().map(SessionId::into_string).collect();
+        Ok(Response::new(wire::RevokeSessionsResponse { session_ids }))
+    }
+
+    async fn revoke_any_session(
+        &self,
+        request: Request<wire::RevokeAnySessionRequest>,
+    ) -> Answer<wire::RevokeAnySessionResponse> {
+        let request = request.into_inner();
+        let command = RevokeAnySession {
+            session: SecretString::from(request.session),
+            admin_id: UserId::from(request.actor),
+            origin: origin(request.client),
+        };
+        revoke_any_session(&self.0, command).await.map_err(status)?;
+        Ok(Response::new(wire::RevokeAnySessionResponse {}))
     }
 
     async fn check_session(
         &self,
-        request: Request<CheckSessionRequest>,
-    ) -> Result<Response<CheckSessionResponse>, Status> {
+        request: Request<wire::CheckSessionRequest>,
+    ) -> Answer<wire::CheckSessionResponse> {
         let id = SessionId::from(request.into_inner().session_id);
-        let found = sessions::find(self.0.store.pool(), &id).await.map_err(|error| status(error.into()))?;
-        let live = found.is_some_and(|session| session.is_live(self.0.clock.now()));
-        Ok(Response::new(CheckSessionResponse { live }))
+        let live = check_session(&self.0, &id).await.map_err(status)?;
+        Ok(Response::new(wire::CheckSessionResponse { live }))
     }
 
     async fn mint_access_token(
         &self,
-        request: Request<MintAccessTokenRequest>,
-    ) -> Result<Response<MintAccessTokenResponse>, Status> {
+        request: Request<wire::MintAccessTokenRequest>,
+    ) -> Answer<wire::MintAccessTokenResponse> {
         let token = SecretString::from(request.into_inner().session_token);
         let minted = mint_access_token(&self.0, &token).await.map_err(status)?;
-        Ok(Response::new(MintAccessTokenResponse {
+        Ok(Response::new(wire::MintAccessTokenResponse {
             access_token: minted.token,
             expires_at: Some(api::timestamp(minted.expires_at)),
         }))
     }
 
-    async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {
-        let ring = self.0.keys.ring().await.map_err(|error| status(error.into()))?;
-        Ok(Response::new(GetJwksResponse { jwks_json: ring.jwks().to_owned() }))
+    async fn get_jwks(&self, _: Request<wire::GetJwksRequest>) -> Answer<wire::GetJwksResponse> {
+        let ring = self.0.keys.published().await.map_err(|error| status(error.into()))?;
+        Ok(Response::new(wire::GetJwksResponse { jwks_json: ring.jwks(self.0.clock.now()) }))
+    }
+
+    async fn list_revocations(
+        &self,
+        request: Request<wire::ListRevocationsRequest>,
+    ) -> Answer<wire::ListRevocationsResponse> {
+        let since = api::time_opt(request.get_ref().since.as_ref()).map_err(status)?.unwrap_or_default();
+        let found = sessions::revoked_since(self.0.store.pool(), since, self.0.clock.now()).await;
+        let revocation = |(id, at): (SessionId, _)| wire::Revocation {
+            session_id: id.into_string(),
+            revoked_at: Some(api::timestamp(at)),
+        };
+        let revocations = found.map_err(|error| status(error.into()))?.into_iter().map(revocation).collect();
+        Ok(Response::new(wire::ListRevocationsResponse { revocations }))
     }
 }
 
@@ -97,19 +160,26 @@ fn status(error: kernel::Error) -> Status {
     api::to_status(&error)
 }
 
+/// Empty text is absence.
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 fn origin(client: Option<Client>) -> Origin {
     client.map(|client| Origin::new(&client.ip, &client.user_agent)).unwrap_or_default()
 }
 
-fn to_wire(session: Session) -> api::session::Session {
-    api::session::Session {
+fn to_wire(session: Session, origin: Origin) -> wire::Session {
+    wire::Session {
         id: session.id.into_string(),
         user_id: session.user_id.into_string(),
         expires_at: Some(api::timestamp(session.expires_at)),
         created_at: Some(api::timestamp(session.created_at)),
         updated_at: Some(api::timestamp(session.updated_at)),
-        ip_address: session.origin.ip,
-        user_agent: session.origin.user_agent,
+        ip_address: origin.ip,
+        user_agent: origin.user_agent,
         remember: session.remember,
+        impersonated_by: session.impersonation.map(|by| by.admin_id.into_string()).unwrap_or_default(),
+        epoch: session.epoch,
     }
 }

@@ -3,19 +3,17 @@
 use api::identity::User;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::domain::session::Session;
 use crate::error;
-use crate::keys::{ALGORITHM, KeyError, KeyRing};
+use crate::keys::{Key, KeyError};
 
 /// Characters of a session token: 190 bits.
 pub(crate) const SESSION_TOKEN_LENGTH: usize = 32;
-/// How long an access token is good for.
-pub(crate) const ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(6);
 
 /// What is stored of a session token.
 pub(crate) fn hash(token: &str) -> [u8; 32] {
@@ -40,14 +38,9 @@ impl Issuer {
         Ok(Self { issuer: format!("{base}/api/auth"), audience: public_url.origin().ascii_serialization() })
     }
 
-    /// The signed token (RFC 7519) of a session and its user.
-    pub(crate) fn mint(
-        &self,
-        ring: &KeyRing,
-        token_id: &str,
-        (session, user): (&Session, &User),
-        now: DateTime<Utc>,
-    ) -> Result<String, KeyError> {
+    /// The signed token (RFC 7519).
+    pub(crate) fn mint(&self, key: &Key, grant: &Grant<'_>) -> Result<String, KeyError> {
+        let Grant { session, user, .. } = grant;
         let created_at = api::millis(user.created_at.as_ref());
         let updated_at = api::millis(user.updated_at.as_ref());
         let claims = Claims {
@@ -55,9 +48,11 @@ impl Issuer {
             aud: &self.audience,
             sub: &user.id,
             sid: session.id.as_str(),
-            jti: token_id,
-            iat: now.timestamp(),
-            exp: (now + ACCESS_TOKEN_LIFETIME).timestamp(),
+            sep: session.epoch,
+            act: session.impersonation.as_ref().map(|by| Act { sub: by.admin_id.as_str() }),
+            jti: grant.token_id,
+            iat: grant.issued_at.timestamp(),
+            exp: grant.expires_at.timestamp(),
             role: user.role().to_kernel().as_str(),
             email: &user.email,
             email_verified: user.email_verified,
@@ -68,11 +63,21 @@ impl Issuer {
             created_at: &created_at,
             updated_at: &updated_at,
         };
-        let header = Header { alg: ALGORITHM, typ: "JWT", kid: ring.kid() };
-        let message = format!("{}.{}", part(&header)?, part(&claims)?);
-        let signature = ring.sign(message.as_bytes())?;
-        Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        let mut token = format!("{}.{}", key.header(), part(&claims)?);
+        let signature = key.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
+}
+
+/// What a token is made for.
+pub(crate) struct Grant<'a> {
+    pub(crate) token_id: &'a str,
+    pub(crate) session: &'a Session,
+    pub(crate) user: &'a User,
+    pub(crate) issued_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
 }
 
 fn part(value: &impl Serialize) -> Result<String, KeyError> {
@@ -81,11 +86,10 @@ fn part(value: &impl Serialize) -> Result<String, KeyError> {
         .map_err(|_| KeyError::Crypto("writing a token"))
 }
 
+/// Who acts as the subject (RFC 8693, section 4.1).
 #[derive(Serialize)]
-struct Header<'a> {
-    alg: &'a str,
-    typ: &'a str,
-    kid: &'a str,
+struct Act<'a> {
+    sub: &'a str,
 }
 
 /// Registered and OpenID Connect names for resource servers, and the fields of the Better-Auth
@@ -96,6 +100,10 @@ struct Claims<'a> {
     aud: &'a str,
     sub: &'a str,
     sid: &'a str,
+    /// The epoch that the session started in.
+    sep: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Act<'a>>,
     jti: &'a str,
     iat: i64,
     exp: i64,

@@ -11,17 +11,21 @@ use kernel::{Error, Role};
 use sqlx::PgPool;
 use tonic::{Request, Response, Status};
 
-use crate::postgres::{ai_usage, auth_events};
+use crate::hashes::HashKey;
+use crate::owners::Owners;
+use crate::postgres::ai_usage;
+use crate::queries::{AuthEvents, Shown};
 use crate::{error, queries};
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
     pool: PgPool,
+    events: AuthEvents,
 }
 
 impl Grpc {
-    pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub(crate) fn new(pool: PgPool, owners: Owners, key: HashKey) -> Self {
+        Self { pool: pool.clone(), events: AuthEvents { pool, owners, key } }
     }
 }
 
@@ -33,10 +37,11 @@ impl UsageMetrics for Grpc {
     ) -> Result<Response<ListAuthEventsResponse>, Status> {
         let request = request.into_inner();
         admin_only(request.caller.as_ref()).map_err(status)?;
-        let page = queries::list_auth_events(&self.pool, request).await.map_err(status)?;
+        let page = self.events.list(request).await.map_err(status)?;
         Ok(Response::new(ListAuthEventsResponse {
-            events: page.lines.into_iter().map(event).collect(),
+            events: page.events.into_iter().map(event).collect(),
             before: page.before.map(unsigned),
+            away: page.away.into_iter().map(str::to_owned).collect(),
         }))
     }
 
@@ -60,7 +65,7 @@ fn admin_only(caller: Option<&Caller>) -> Result<(), Error> {
     if known.role().to_kernel() == Role::Admin { Ok(()) } else { Err(error::forbidden()) }
 }
 
-fn event(line: auth_events::Line) -> AuthEvent {
+fn event(Shown { line, email, ip, user_agent }: Shown) -> AuthEvent {
     AuthEvent {
         row: unsigned(line.row),
         store: line.store,
@@ -68,11 +73,12 @@ fn event(line: auth_events::Line) -> AuthEvent {
         at: Some(api::timestamp(line.at)),
         r#type: line.kind,
         user_id: line.user_id,
-        email: line.email,
-        ip: line.ip,
-        user_agent: line.user_agent,
+        email,
+        ip,
+        user_agent,
         detail_json: line.detail,
         trace_id: line.trace_id.unwrap_or_default(),
+        actor: line.actor,
     }
 }
 

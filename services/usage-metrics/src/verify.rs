@@ -22,6 +22,7 @@ pub async fn verify(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     for (table, query) in [
         ("auth_event_log", AUTH_EVENTS),
         ("auth_event_log", DOUBLED_AUTH_EVENTS),
+        ("auth_event_log", HASHES_OF_THE_ERASED),
         ("fact_turn", TURNS),
         ("fact_turn", DOUBLED_TURNS),
     ] {
@@ -47,8 +48,8 @@ async fn differences(
     Ok(findings)
 }
 
-/// Type, time and trace are compared, and the user where the stream names them; the rest of an
-/// event is protobuf, which SQL cannot read.
+/// What the envelope says is compared, and the user where the stream names them; the rest of an event
+/// is protobuf or sealed, which SQL cannot read.
 const AUTH_EVENTS: &str = "
 with checkpoints as (
     select store, gpos from usage_metrics.checkpoints where projection = 'auth_event_log'
@@ -71,6 +72,12 @@ with checkpoints as (
                     then 'happened at ' || event.at || ', the row says ' || line.at
                 when line.user_id <> event.user_id
                     then 'is about user ' || event.user_id || ', the row says ' || line.user_id
+                when line.subject is distinct from event.meta ->> 'subject'
+                    then 'is sealed for ' || coalesce(event.meta ->> 'subject', 'nobody')
+                      || ', the row says ' || coalesce(line.subject, 'nobody')
+                when line.actor is distinct from event.meta ->> 'actor'
+                    then 'was done by ' || coalesce(event.meta ->> 'actor', 'nobody')
+                      || ', the row says ' || coalesce(line.actor, 'nobody')
                 else 'has another trace than its row'
            end as what
       from events as event
@@ -81,6 +88,8 @@ with checkpoints as (
         or line.type <> event.type
         or line.at <> event.at
         or line.user_id <> event.user_id
+        or line.subject is distinct from event.meta ->> 'subject'
+        or line.actor is distinct from event.meta ->> 'actor'
         or line.trace_id is distinct from substr(event.meta ->> 'traceparent', 4, 32)
 )
 select store || ' position ' || position || ' ' || what, count(*) over ()
@@ -91,6 +100,21 @@ select store || ' position ' || position || ' has ' || count(*) || ' rows', coun
   from usage_metrics.auth_event_log
  group by store, position having count(*) > 1
  order by store, position limit $1";
+
+/// What a person leaves when they are erased.
+const HASHES_OF_THE_ERASED: &str = "
+with erased as (
+    select distinct substr(stream, 6) as user_id from identity.events
+     where type = 'user.erased' and stream like 'user-%'
+       and gpos <= coalesce((select gpos from usage_metrics.checkpoints
+                              where projection = 'auth_event_log' and store = 'identity'), 0)
+)
+select line.store || ' position ' || line.position || ' has hashes of a person who was erased',
+       count(*) over ()
+  from usage_metrics.auth_event_log as line
+  join erased on erased.user_id = line.subject
+ where num_nonnulls(line.email_hash, line.new_email_hash, line.ip_hash, line.network_hash) > 0
+ order by line.store, line.position limit $1";
 
 const TURNS: &str = "
 with turns as (

@@ -1,7 +1,10 @@
-// A mail server that keeps nothing: every mail becomes one line of JSON on standard output.
+// A mail server: every mail becomes one line of JSON on standard output. With a second port it also
+// answers `GET /?to=<address>` with the mails to that address so far, the oldest first.
+import { createServer } from 'node:http';
 import { SMTPServer } from 'smtp-server';
 
-const port = Number(process.argv[2]);
+const [port, httpPort] = process.argv.slice(2).map(Number);
+const mails = [];
 
 const server = new SMTPServer({
   disabledCommands: ['AUTH', 'STARTTLS'],
@@ -10,8 +13,10 @@ const server = new SMTPServer({
     stream.on('data', (piece) => pieces.push(piece));
     stream.on('end', () => {
       const raw = Buffer.concat(pieces).toString('utf8');
-      for (const recipient of session.envelope.rcptTo) {
-        console.log(JSON.stringify({ to: recipient.address, subject: header(raw, 'subject'), text: body(raw) }));
+      const subject = header(raw, 'subject');
+      for (const { address: to } of session.envelope.rcptTo) {
+        mails.push({ to, subject, text: part(raw, 'text/plain'), html: part(raw, 'text/html') });
+        console.log(JSON.stringify({ to, subject, text: body(raw) }));
       }
       done();
     });
@@ -23,6 +28,14 @@ server.on('error', (error) => {
 });
 server.listen(port, '127.0.0.1');
 
+if (httpPort) {
+  createServer((request, response) => {
+    const to = new URL(request.url, 'http://localhost').searchParams.get('to');
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(mails.filter((mail) => mail.to === to)));
+  }).listen(httpPort, '127.0.0.1');
+}
+
 function header(raw, name) {
   const head = raw.split('\r\n\r\n', 1)[0].replace(/\r\n[ \t]+/g, ' ');
   const line = head.split('\r\n').find((one) => one.toLowerCase().startsWith(`${name}:`));
@@ -33,6 +46,16 @@ function header(raw, name) {
 function body(raw) {
   const parts = raw.split(/\r\n--[^\r\n]+/);
   return parts.map((part) => decode(part)).join('\n');
+}
+
+// The decoded part of one type; empty when there is none.
+function part(raw, type) {
+  const parts = raw.split(/\r\n--[^\r\n]+/);
+  const wanted = parts.find((one) => {
+    const head = one.replace(/^\r\n/, '').split('\r\n\r\n', 1)[0];
+    return new RegExp(`^content-type:\\s*${type}`, 'im').test(head);
+  });
+  return wanted === undefined ? '' : decode(wanted);
 }
 
 function decode(part) {

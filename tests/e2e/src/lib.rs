@@ -1,5 +1,5 @@
 //! The harness of the whole-system tests: it starts what a deployment has (Postgres, `nats-server`,
-//! a mail server, a model endpoint, the real binary with one process per service or all in one),
+//! a mail server, sign-in providers, a model endpoint, the real binary with one process per service or all in one),
 //! and drives and breaks it from outside. It links none of our crates.
 //!
 //! [`System::plan`] says what to start, [`Student`] and [`Api`] talk HTTP, [`ledger`] counts events
@@ -18,6 +18,7 @@ mod nats;
 mod node;
 mod postgres;
 mod process;
+mod providers;
 pub mod raw;
 mod settings;
 mod student;
@@ -33,6 +34,7 @@ pub use nats::Nats;
 pub use node::run_node;
 pub use postgres::Postgres;
 pub use process::Process;
+pub use providers::Providers;
 pub use settings::Settings;
 pub use student::{PASSWORD, Student};
 pub use system::{Plan, SERVICES, System};

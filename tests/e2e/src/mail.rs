@@ -35,16 +35,17 @@ impl Mail {
 pub struct MailCatcher {
     child: std::process::Child,
     port: u16,
+    http_port: u16,
     mails: Arc<Mutex<Vec<Mail>>>,
     reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl MailCatcher {
     pub async fn start(folder: &Path) -> Self {
-        let port = free_port();
+        let (port, http_port) = (free_port(), free_port());
         let log = std::fs::File::create(folder.join("mail.log")).expect("a log of the mail server");
         let mut child = Command::new("node")
-            .args(["mail.mjs", &port.to_string()])
+            .args(["mail.mjs", &port.to_string(), &http_port.to_string()])
             .current_dir(root().join("tests/e2e/node"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -62,7 +63,7 @@ impl MailCatcher {
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(mail);
             }
         });
-        let mut catcher = Self { child, port, mails, reader: Some(reader) };
+        let mut catcher = Self { child, port, http_port, mails, reader: Some(reader) };
         eventually("the mail server answers", || {
             let ended = catcher.child.try_wait().expect("the state of a child");
             assert!(
@@ -77,6 +78,11 @@ impl MailCatcher {
 
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// Answers the mails so far to whoever asks for them over HTTP: `GET /?to=<address>`.
+    pub fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http_port)
     }
 
     /// Every mail to an address so far.

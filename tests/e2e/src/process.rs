@@ -1,4 +1,5 @@
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -78,8 +79,10 @@ fn open_log(path: &Path) -> File {
     file.unwrap_or_else(|error| panic!("opening {}: {error}", path.display()))
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, below those that the kernel gives to outgoing connections: none
+/// of these takes it before it is used.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    let random = || u16::try_from(RandomState::new().hash_one(()) % 12_000).unwrap_or_default();
+    let fits = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| 20_000 + random()).find(fits).expect("a free port")
 }

@@ -13,6 +13,7 @@ use crate::model::Model;
 use crate::nats::Nats;
 use crate::postgres::Postgres;
 use crate::process::{Process, free_port, log_path};
+use crate::providers::Providers;
 use crate::settings::{Settings, root, target};
 use crate::student::{PASSWORD, Student};
 use crate::wait::within;
@@ -36,6 +37,7 @@ const START: Duration = Duration::from_mins(1);
 
 /// What to start.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub struct Plan {
     name: &'static str,
     one_process_per_service: bool,
@@ -43,6 +45,7 @@ pub struct Plan {
     offline_tutor: bool,
     unlock: &'static str,
     message_limit: u32,
+    providers: bool,
 }
 
 /// A running system.
@@ -51,6 +54,8 @@ pub struct System {
     pub postgres: Postgres,
     pub nats: Nats,
     pub mail: std::sync::Arc<MailCatcher>,
+    /// Those of [`Plan::providers`].
+    pub providers: Option<Providers>,
     pub model: Model,
     pub api: Api,
     pub settings: Settings,
@@ -77,6 +82,7 @@ impl System {
             offline_tutor: false,
             unlock: "sequential",
             message_limit: 20,
+            providers: false,
         }
     }
 }
@@ -110,6 +116,12 @@ impl Plan {
         Self { message_limit, ..self }
     }
 
+    /// People may sign in at an OpenID provider, Google and GitHub.
+    #[must_use]
+    pub fn providers(self) -> Self {
+        Self { providers: true, ..self }
+    }
+
     /// Starts everything, imports the sample course, and waits until all is ready.
     pub async fn start(self) -> System {
         let settings = Settings::load();
@@ -129,6 +141,8 @@ impl Plan {
         let http = free_port();
         let origin = format!("http://127.0.0.1:{http}");
         let mut environment = self.environment();
+        let providers = if self.providers { Some(Providers::start(&origin, &folder).await) } else { None };
+        environment.extend(providers.iter().flat_map(Providers::environment));
         environment.extend([
             ("DATABASE_URL".to_owned(), postgres.url().to_owned()),
             ("NATS_URL".to_owned(), nats.url()),
@@ -144,6 +158,7 @@ impl Plan {
             postgres,
             nats,
             mail,
+            providers,
             model,
             settings,
             folder,

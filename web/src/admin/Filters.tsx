@@ -3,7 +3,9 @@ import { useId, useState } from "react";
 export interface FilterField {
   name: string;
   label: string;
-  type?: "text" | "date";
+  type?: "text" | "date" | "search";
+  /** What can be chosen, in place of typing: value and label. */
+  options?: readonly (readonly [string, string])[];
 }
 
 /** Takes effect when applied, not with every key: each change is a request. */
@@ -18,14 +20,14 @@ export function Filters({ fields, onApply }: { fields: FilterField[]; onApply: (
         onApply(values);
       }}
     >
-      {fields.map(({ name, label, type = "text" }) => (
-        <div key={name}>
-          <label htmlFor={`${id}-${name}`}>{label}</label>
-          <input
-            id={`${id}-${name}`}
-            type={type}
-            value={values[name] ?? ""}
-            onChange={(event) => setValues({ ...values, [name]: event.target.value.trim() })}
+      {fields.map((field) => (
+        <div key={field.name}>
+          <label htmlFor={`${id}-${field.name}`}>{field.label}</label>
+          <FilterInput
+            id={`${id}-${field.name}`}
+            field={field}
+            value={values[field.name] ?? ""}
+            onChange={(value) => setValues({ ...values, [field.name]: value.trim() })}
           />
         </div>
       ))}
@@ -33,5 +35,27 @@ export function Filters({ fields, onApply }: { fields: FilterField[]; onApply: (
         Apply
       </button>
     </form>
+  );
+}
+
+interface FilterInputProps {
+  id: string;
+  field: FilterField;
+  value: string;
+  onChange: (value: string) => void;
+}
+
+function FilterInput({ id, field: { type = "text", options }, value, onChange }: FilterInputProps) {
+  if (options === undefined) {
+    return <input id={id} type={type} value={value} onChange={(event) => onChange(event.target.value)} />;
+  }
+  return (
+    <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
+      {options.map(([option, label]) => (
+        <option key={option} value={option}>
+          {label}
+        </option>
+      ))}
+    </select>
   );
 }

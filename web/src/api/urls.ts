@@ -9,6 +9,7 @@ export const api = {
   completion: (course: string, lesson: string) =>
     `/api/v1/courses/${part(course)}/lessons/${part(lesson)}/completion`,
   quota: "/api/v1/me/quota",
+  signInMethods: "/api/v1/sign-in-methods",
   chatkit: "/api/v1/chatkit",
   authEvents: "/api/v1/admin/auth-events",
   aiUsage: "/api/v1/admin/ai-usage",
@@ -20,6 +21,12 @@ export const page = {
   lesson: (course: string, lesson: string) => `/courses/${part(course)}/lessons/${part(lesson)}`,
   signIn: (next: string) => `/sign-in?next=${part(next)}`,
   signUp: (next: string) => `/sign-up?next=${part(next)}`,
+  forgotPassword: "/forgot-password",
+  resetPassword: "/reset-password",
+  account: "/account",
+  accountDeleted: "/account/deleted",
+  admin: "/admin",
+  adminUsers: "/admin/users",
 };
 
 /** `url` with the members of `query` that are not empty. */

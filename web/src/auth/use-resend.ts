@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { useNow } from "../lib/hooks";
 import { authClient } from "./client";
-import { parseAuthError, type AuthError } from "./errors";
+import type { AuthError } from "./errors";
+import { settle } from "./settle";
 
 const PAUSE_MS = 60_000;
 
@@ -18,14 +19,15 @@ export function useResend(email: string, justSent: boolean): Resend {
   const [state, setState] = useState<Resend["state"]>("idle");
   const [error, setError] = useState<AuthError | null>(null);
   const now = useNow(1000, allowedAt > 0);
-  const secondsLeft = Math.max(0, Math.ceil((allowedAt - now.getTime()) / 1000));
+  // `now` is older than the pause until the clock ticks next.
+  const secondsLeft = Math.min(PAUSE_MS / 1000, Math.max(0, Math.ceil((allowedAt - now.getTime()) / 1000)));
 
   const send = async () => {
     setState("sending");
     setError(null);
-    const answer = await authClient.sendVerificationEmail({ email, callbackURL: "/verified" });
-    if (answer.error) {
-      setError(parseAuthError(answer.error));
+    const settled = await settle(() => authClient.sendVerificationEmail({ email, callbackURL: "/verified" }));
+    if (!settled.ok) {
+      setError(settled.error);
       setState("idle");
     } else {
       setState("sent");

@@ -1,13 +1,13 @@
+import { useState } from "react";
 import { authClient } from "./client";
-import { isObject } from "../lib/json";
-
-export type Role = "student" | "instructor" | "admin";
+import { roleOf, type Role } from "./role";
 
 export interface User {
   id: string;
   name: string;
   email: string;
   emailVerified: boolean;
+  image: string | null;
   role: Role;
 }
 
@@ -16,8 +16,8 @@ export type Auth = { status: "loading" } | { status: "signed-out" } | { status: 
 export function useAuth(): Auth {
   const session = authClient.useSession();
   if (session.data) {
-    const { id, name, email, emailVerified } = session.data.user;
-    return { status: "signed-in", user: { id, name, email, emailVerified, role: roleOf(session.data.user) } };
+    const { id, name, email, emailVerified, image = null } = session.data.user;
+    return { status: "signed-in", user: { id, name, email, emailVerified, image, role: roleOf(session.data.user) } };
   }
   return { status: session.isPending ? "loading" : "signed-out" };
 }
@@ -35,7 +35,18 @@ export function useSessionKey(): string | null {
   return auth.status === "signed-in" ? `${auth.user.id}:${auth.user.emailVerified}` : "signed-out";
 }
 
-function roleOf(user: unknown): Role {
-  const role = isObject(user) ? user.role : null;
-  return role === "admin" || role === "instructor" ? role : "student";
+export interface AuthTrouble {
+  /** Nobody knows whether there is a session: the auth API gives no answer. */
+  troubled: boolean;
+  retrying: boolean;
+  retry: () => void;
+}
+
+/** Stays troubled while it is tried again, so that what says so does not flicker. */
+export function useAuthTrouble(): AuthTrouble {
+  const { data, error, isPending, refetch } = authClient.useSession();
+  const [troubled, setTroubled] = useState(false);
+  const failed = error !== null && data === null;
+  if (!isPending && failed !== troubled) setTroubled(failed);
+  return { troubled, retrying: troubled && isPending, retry: () => void refetch() };
 }

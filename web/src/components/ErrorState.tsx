@@ -12,7 +12,7 @@ export function ErrorState({ error, onRetry }: { error: ApiError; onRetry: () =>
   if (error.code === "EMAIL_NOT_VERIFIED") return <VerifyNotice />;
   if (error.status === 401) {
     return (
-      <State title="Sign in to go on" text="This page is for signed-in students.">
+      <State title="Sign in to go on" text="This page is for those who are signed in.">
         <Link className="button primary" to={page.signIn(here)}>
           Sign in
         </Link>

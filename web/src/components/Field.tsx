@@ -13,10 +13,14 @@ export function Field({ label, error = null, children, ...input }: FieldProps) {
     <div className="field">
       <label htmlFor={id}>{label}</label>
       <input {...input} id={id} aria-invalid={error !== null} aria-describedby={`${id}-error ${id}-help`} />
-      <p className="field-error" id={`${id}-error`}>
+      <p className="field-error" id={`${id}-error`} aria-live="polite">
         {error}
       </p>
-      {children && <div id={`${id}-help`}>{children}</div>}
+      {children && (
+        <div className="field-help" id={`${id}-help`}>
+          {children}
+        </div>
+      )}
     </div>
   );
 }

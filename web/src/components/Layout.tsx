@@ -3,6 +3,7 @@ import { Link, NavLink, Outlet, useLocation, useNavigate } from "react-router";
 import { authClient } from "../auth/client";
 import { useAuth } from "../auth/use-user";
 import { page } from "../api/urls";
+import { Banners } from "./Banners";
 import { usePageChange } from "./use-page-change";
 
 export function Layout() {
@@ -14,7 +15,7 @@ export function Layout() {
         Skip to the content
       </a>
       <Header />
-      <SessionTrouble />
+      <Banners />
       <main id="main" ref={main} tabIndex={-1}>
         <Suspense fallback={<p className="loading">Loading…</p>}>
           <Outlet />
@@ -27,7 +28,7 @@ export function Layout() {
 function Header() {
   const auth = useAuth();
   const { pathname } = useLocation();
-  const next = pathname === "/" || /^\/(sign-|check-mail|verified)/.test(pathname) ? "/courses" : pathname;
+  const next = pathname === "/" || /^\/(sign-|check-mail|verified|forgot-|reset-|account\/deleted)/.test(pathname) ? "/courses" : pathname;
   return (
     <header className="site-header">
       <Link to="/" className="brand" aria-label="IntelliStack, home">
@@ -55,20 +56,6 @@ function Header() {
   );
 }
 
-/** Without an answer about the session nobody can be told from a visitor: say so rather than look signed out. */
-function SessionTrouble() {
-  const { data, error, isPending, refetch } = authClient.useSession();
-  if (error === null || data !== null || isPending) return null;
-  return (
-    <div className="notice danger trouble" role="alert">
-      <span>Your account cannot be reached right now.</span>
-      <button type="button" className="button small" onClick={() => void refetch()}>
-        Reconnect
-      </button>
-    </div>
-  );
-}
-
 function Account({ name, email }: { name: string; email: string }) {
   const navigate = useNavigate();
   const signOut = async () => {
@@ -77,9 +64,9 @@ function Account({ name, email }: { name: string; email: string }) {
   };
   return (
     <>
-      <span className="account-name" title={email} data-testid="user-name">
+      <NavLink className="account-name" to={page.account} title={`Account of ${email}`} data-testid="user-name">
         {name}
-      </span>
+      </NavLink>
       <button type="button" className="button quiet" onClick={() => void signOut()}>
         Sign out
       </button>

@@ -20,8 +20,17 @@ export function inWords(at: Date, now: Date): string {
   return `in ${Math.floor(minutes / 60)} h${rest === 0 ? "" : ` ${rest} min`}`;
 }
 
-export function dayAndTime(iso: string, locale?: string): string {
-  return new Date(iso).toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
+export function dayAndTime(at: string | Date, locale?: string): string {
+  return new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** As `dayAndTime`, for times whose seconds nobody needs. */
+export function momentText(at: Date, locale?: string): string {
+  return new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+}
+
+export function dateText(at: Date, locale?: string): string {
+  return new Date(at).toLocaleDateString(locale, { dateStyle: "medium" });
 }
 
 export function shortDay(iso: string, locale?: string): string {

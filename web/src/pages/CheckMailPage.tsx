@@ -1,5 +1,6 @@
 import { Link, useLocation } from "react-router";
 import { useUser } from "../auth/use-user";
+import { useRefetchOnFocus } from "../auth/use-refetch-on-focus";
 import { useResend } from "../auth/use-resend";
 import { Icon } from "../components/icons";
 import { ResendButton } from "../components/ResendButton";
@@ -14,6 +15,7 @@ export function CheckMailPage() {
   const signedUpAs = isObject(state) ? stringMember(state, "email") : null;
   const email = user?.email ?? signedUpAs;
   const resend = useResend(email ?? "", signedUpAs !== null);
+  useRefetchOnFocus();
 
   if (user?.emailVerified) {
     return (

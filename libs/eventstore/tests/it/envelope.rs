@@ -17,7 +17,11 @@ fn sample() -> RecordedEvent {
         event_type: "session.revoked".to_owned(),
         schema: 1,
         data: vec![10, 3, 97, 98, 99],
-        meta: RecordedMeta { actor: Some("usr-1".to_owned()), traceparent: TraceParent::parse(TRACE) },
+        meta: RecordedMeta {
+            actor: Some("usr-1".to_owned()),
+            traceparent: TraceParent::parse(TRACE),
+            ..RecordedMeta::default()
+        },
         at: DateTime::from_timestamp_micros(1_767_603_600_123_456).unwrap(),
     }
 }

@@ -8,4 +8,5 @@ mod envelope;
 mod fences;
 mod order;
 mod relay;
+mod sealing;
 mod support;

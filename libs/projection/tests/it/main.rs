@@ -5,3 +5,4 @@ mod delivery;
 mod log;
 mod recovery;
 mod support;
+mod tail;

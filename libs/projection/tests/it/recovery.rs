@@ -119,6 +119,27 @@ async fn a_poisoned_event_stops_the_projection_visibly_and_a_cure_lets_it_go_on(
 }
 
 #[tokio::test]
+async fn an_event_that_cannot_be_made_ready_holds_up_none_before_it() {
+    let world = world().await;
+    let nats = testkit::nats().await;
+    let totals = Arc::new(Totals::default());
+    // All at once, from the owner's log.
+    world.append_many(6).await;
+    world.append("thing-9", "unready").await;
+    world.append_many(7).await;
+    let mut running = Running::default();
+    running.publish(world.publisher(nats.client().await));
+    let logs = Counted::new(&world.store);
+    let status = running.project(world.projector(nats.client().await, &totals, logs));
+    let report = status.wait_for("thing", |report| report.poison.is_some()).await;
+    assert_eq!(report.poison, Some(7));
+    world.assert_projected(6).await;
+    totals.healed.store(true, Ordering::SeqCst);
+    world.assert_projected(14).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_rebuild_gives_the_rows_that_following_gave() {
     let world = world().await;
     let nats = testkit::nats().await;

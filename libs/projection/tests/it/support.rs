@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eventstore::{Meta, Publisher, RecordedEvent, Store};
 use kernel::{Clock, ManualClock, NewEvent};
-use projection::{ApplyError, EventLogReader, Projection, Projector, ProjectorStatus, ReadError};
+use projection::{ApplyError, EventLogReader, Head, Projection, Projector, ProjectorStatus, ReadError, Tail};
 use sqlx::{PgConnection, PgPool};
 use testkit::TestDb;
 use tokio::task::JoinSet;
@@ -30,7 +30,8 @@ pub(crate) fn fold(events: &[RecordedEvent]) -> Folded {
     folded
 }
 
-/// The same in SQL. Poisoned by the text `poison` until healed.
+/// The same in SQL. Poisoned by the texts `poison` and, before the transaction, `unready`
+/// until healed.
 #[derive(Default)]
 pub(crate) struct Totals {
     pub(crate) healed: AtomicBool,
@@ -44,6 +45,16 @@ impl Projection for Totals {
 
     fn sources(&self) -> &'static [&'static str] {
         &["thing"]
+    }
+
+    async fn prepare(&self, events: &[RecordedEvent]) -> Result<(), ApplyError> {
+        let mut unready = events.iter().filter(|event| event.data == b"unready");
+        match unready.next() {
+            Some(event) if !self.healed.load(Ordering::SeqCst) => {
+                Err(ApplyError::Poison(format!("{} is not ready", event.position)))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn apply(&self, tx: &mut PgConnection, event: &RecordedEvent) -> Result<(), ApplyError> {
@@ -181,6 +192,14 @@ impl EventLogReader for Counted {
         self.answered.fetch_add(events.len() as u64, Ordering::SeqCst);
         Ok(events)
     }
+
+    async fn head(&self, store: &str) -> Result<Head, ReadError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(ReadError::Unavailable { store: store.to_owned(), detail: "away".to_owned() });
+        }
+        let head = EventLogReader::head(&self.store, store).await?;
+        Ok(Head { position: head.position.min(self.head.load(Ordering::SeqCst)), ..head })
+    }
 }
 
 /// Tasks that end with the test.
@@ -195,6 +214,10 @@ impl Running {
         let status = publisher.status();
         self.tasks.spawn(publisher.run(self.shutdown.clone()));
         status
+    }
+
+    pub(crate) fn tail(&mut self, tail: &Tail) {
+        self.tasks.spawn(tail.clone().run(self.shutdown.clone()));
     }
 
     pub(crate) fn project(&mut self, projector: Projector) -> ProjectorStatus {

@@ -6,8 +6,16 @@ use cookie::{Cookie, SameSite, time};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Seconds; the cookie lives as long as the session.
-const SESSION_MAX_AGE: i64 = 604_800;
+/// Seconds.
+const DAY: i64 = 86_400;
+/// A year: as long as identity knows a device.
+const DEVICE_MAX_AGE: i64 = 31_536_000;
+/// How long the way to a provider and back may take.
+const STATE_MAX_AGE: i64 = 300;
+const ADMIN_SESSION: &str = "admin_session";
+const SITE: &str = "/";
+/// The only routes that read the device cookie.
+const AUTH: &str = "/api/auth";
 /// Base64 of 32 bytes, with padding.
 const SIGNATURE_LEN: usize = 44;
 /// What JavaScript's `encodeURIComponent` leaves alone.
@@ -22,10 +30,11 @@ const URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// Reads and writes the signed session cookie: `encodeURIComponent(value "." base64(HMAC-SHA256))`.
+/// Reads and writes signed cookies: `encodeURIComponent(value "." base64(HMAC-SHA256))`.
 pub struct CookieJar {
     key: hmac::Key,
     secure: bool,
+    session_days: u32,
 }
 
 impl std::fmt::Debug for CookieJar {
@@ -37,13 +46,28 @@ impl std::fmt::Debug for CookieJar {
 impl CookieJar {
     /// `secure` sets the `__Secure-` prefix and the `Secure` attribute, which belong together
     /// (RFC 6265bis, section 4.1.3.1).
-    pub fn new(secret: SecretString, secure: bool) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes()), secure }
+    pub fn new(secret: &SecretString, secure: bool, session_days: u32) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+        Self { key, secure, session_days }
     }
 
     /// The session token the request proves to hold: by signed cookie.
     pub fn session_token(&self, headers: &HeaderMap) -> Option<String> {
-        let name = self.name("session_token");
+        self.signed(headers, "session_token")
+    }
+
+    /// What identity gave this browser at its last sign-in; empty for a browser it does not know.
+    pub fn device(&self, headers: &HeaderMap) -> String {
+        self.signed(headers, "known_device").unwrap_or_default()
+    }
+
+    /// The state of the social sign-in that this browser began; empty when there is none.
+    pub fn state(&self, headers: &HeaderMap) -> String {
+        self.signed(headers, "state").unwrap_or_default()
+    }
+
+    fn signed(&self, headers: &HeaderMap, name: &str) -> Option<String> {
+        let name = self.name(name);
         headers
             .get_all(header::COOKIE)
             .iter()
@@ -66,7 +90,7 @@ impl CookieJar {
 
     /// Sets the cookies of a session, and `set-auth-token` for clients that keep none.
     pub fn set_session(&self, headers: &mut HeaderMap, token: &str, remember: bool) {
-        let max_age = remember.then_some(SESSION_MAX_AGE);
+        let max_age = self.max_age(remember);
         self.append(headers, "session_token", &self.sign(token), max_age);
         if remember {
             self.append(headers, "dont_remember", "", Some(0));
@@ -75,8 +99,48 @@ impl CookieJar {
         }
         if let Ok(value) = HeaderValue::from_str(&format!("{token}.{}", self.signature(token))) {
             headers.insert(HeaderName::from_static("set-auth-token"), value);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("set-auth-token"));
+            expose(headers, "set-auth-token");
         }
+    }
+
+    pub fn set_device(&self, headers: &mut HeaderMap, token: &str) {
+        if !token.is_empty() {
+            self.write(headers, (AUTH, "known_device"), &self.sign(token), Some(DEVICE_MAX_AGE));
+        }
+    }
+
+    pub fn set_state(&self, headers: &mut HeaderMap, state: &str) {
+        self.append(headers, "state", &self.sign(state), Some(STATE_MAX_AGE));
+    }
+
+    pub fn expire_state(&self, headers: &mut HeaderMap) {
+        self.append(headers, "state", "", Some(0));
+    }
+
+    /// After the user is deleted nothing is left to know the device by.
+    pub fn expire_device(&self, headers: &mut HeaderMap) {
+        self.write(headers, (AUTH, "known_device"), "", Some(0));
+    }
+
+    /// Keeps the token of an administrator who acts as somebody, and whether that session is one to
+    /// remember.
+    pub fn set_admin_session(&self, headers: &mut HeaderMap, token: &str, remember: bool) {
+        let value = format!("{token}:{}", if remember { "" } else { "true" });
+        self.append(headers, ADMIN_SESSION, &self.sign(&value), self.max_age(remember));
+    }
+
+    /// The token of the administrator who acts as somebody in this browser.
+    pub fn admin_session(&self, headers: &HeaderMap) -> Option<String> {
+        let value = self.signed(headers, ADMIN_SESSION)?;
+        value.split_once(':').map(|(token, _)| token.to_owned())
+    }
+
+    fn max_age(&self, remember: bool) -> Option<i64> {
+        remember.then_some(i64::from(self.session_days) * DAY)
+    }
+
+    pub fn expire_admin_session(&self, headers: &mut HeaderMap) {
+        self.append(headers, ADMIN_SESSION, "", Some(0));
     }
 
     pub fn expire_session(&self, headers: &mut HeaderMap) {
@@ -86,8 +150,18 @@ impl CookieJar {
     }
 
     fn append(&self, headers: &mut HeaderMap, name: &str, value: &str, max_age: Option<i64>) {
+        self.write(headers, (SITE, name), value, max_age);
+    }
+
+    fn write(
+        &self,
+        headers: &mut HeaderMap,
+        (path, name): (&'static str, &str),
+        value: &str,
+        max_age: Option<i64>,
+    ) {
         let mut cookie = Cookie::new(self.name(name), value);
-        cookie.set_path("/");
+        cookie.set_path(path);
         cookie.set_http_only(true);
         cookie.set_same_site(SameSite::Lax);
         cookie.set_secure(self.secure);
@@ -121,6 +195,15 @@ impl CookieJar {
     }
 }
 
+/// Lets pages of other trusted origins read a header of the answer.
+pub fn expose(headers: &mut HeaderMap, name: &str) {
+    let known = headers.get(header::ACCESS_CONTROL_EXPOSE_HEADERS).and_then(|value| value.to_str().ok());
+    let all = known.map_or_else(|| name.to_owned(), |known| format!("{known}, {name}"));
+    if let Ok(value) = HeaderValue::from_str(&all) {
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +211,7 @@ mod tests {
     const TOKEN: &str = "uCyDs60rKxMs1p9dvDHLngJwHpLCapLk";
 
     fn jar(secure: bool) -> CookieJar {
-        CookieJar::new(SecretString::from("k7Jx0Qm4Vt9Zr2Lp6Wc1Ns8Yb3Hd5Gf_peer-bench"), secure)
+        CookieJar::new(&SecretString::from("k7Jx0Qm4Vt9Zr2Lp6Wc1Ns8Yb3Hd5Gf_peer-bench"), secure, 7)
     }
 
     fn request(cookie: &str) -> HeaderMap {
@@ -191,5 +274,65 @@ mod tests {
             headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
         assert!(!cookies[0].contains("Max-Age"), "{cookies:?}");
         assert!(cookies[1].starts_with("better-auth.dont_remember=true."), "{cookies:?}");
+    }
+
+    #[test]
+    fn the_device_cookie_goes_to_the_auth_routes_only_and_stays_for_a_year() {
+        let mut headers = HeaderMap::new();
+        jar(true).set_device(&mut headers, "device");
+        let cookie = headers[header::SET_COOKIE].to_str().unwrap().to_owned();
+        for attribute in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/api/auth", "Max-Age=31536000"] {
+            assert!(cookie.contains(attribute), "{attribute} in {cookie}");
+        }
+        let pair = cookie.split(';').next().unwrap();
+        assert!(pair.starts_with("__Secure-better-auth.known_device=device."), "{pair}");
+        assert_eq!(jar(true).device(&request(pair)), "device");
+        assert_eq!(jar(true).device(&request(&pair.replace("=device", "=forged"))), "");
+        assert_eq!(jar(true).state(&request(pair)), "");
+        let mut none = HeaderMap::new();
+        jar(true).set_device(&mut none, "");
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn the_state_cookie_lives_for_five_minutes() {
+        let mut headers = HeaderMap::new();
+        jar(false).set_state(&mut headers, "a-state");
+        jar(false).expire_state(&mut headers);
+        let cookies: Vec<_> =
+            headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+        assert!(cookies[0].starts_with("better-auth.state=a-state.") && cookies[0].contains("Max-Age=300"));
+        assert!(cookies[1].starts_with("better-auth.state=;") && cookies[1].contains("Max-Age=0"));
+    }
+
+    #[test]
+    fn the_administrators_session_is_kept_as_long_as_it_was_to_be_remembered() {
+        for (remember, flag) in [(true, ""), (false, "true")] {
+            let mut headers = HeaderMap::new();
+            jar(true).set_admin_session(&mut headers, TOKEN, remember);
+            let cookie = headers[header::SET_COOKIE].to_str().unwrap();
+            let pair = cookie.split(';').next().unwrap();
+            assert!(
+                pair.starts_with(&format!("__Secure-better-auth.admin_session={TOKEN}%3A{flag}.")),
+                "{pair}"
+            );
+            assert_eq!(cookie.contains("Max-Age=604800"), remember, "{cookie}");
+            assert_eq!(jar(true).admin_session(&request(pair)).as_deref(), Some(TOKEN));
+            let renamed = pair.replace("admin_session", "session_token");
+            assert_ne!(jar(true).session_token(&request(&renamed)).as_deref(), Some(TOKEN));
+        }
+        let mut headers = HeaderMap::new();
+        jar(true).set_session(&mut headers, TOKEN, true);
+        let pair = headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap();
+        let renamed = pair.replace("session_token", "admin_session");
+        assert_eq!(jar(true).admin_session(&request(&renamed)), None, "any session's cookie will not do");
+    }
+
+    #[test]
+    fn headers_to_expose_are_added_up() {
+        let mut headers = HeaderMap::new();
+        expose(&mut headers, "set-auth-token");
+        expose(&mut headers, "set-auth-jwt");
+        assert_eq!(headers[header::ACCESS_CONTROL_EXPOSE_HEADERS], "set-auth-token, set-auth-jwt");
     }
 }

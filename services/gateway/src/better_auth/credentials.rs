@@ -2,17 +2,15 @@ use api::common::Client;
 use api::identity::{SignInRequest, SignUpRequest, User};
 use api::session::CreateSessionRequest;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use kernel::Error;
 use serde_json::{Value, json};
 
 use super::error::AuthError;
-use super::input::{Fields, check_callback};
-use super::output;
+use super::input::Fields;
+use super::{output, redirect};
 use crate::caller::RequestClient;
 use crate::state::App;
 
@@ -21,24 +19,21 @@ use crate::state::App;
 pub async fn sign_up(
     State(app): State<App>,
     RequestClient(client): RequestClient,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    mut fields: Fields,
 ) -> Result<Response, AuthError> {
-    let mut fields = Fields::parse(&headers, body, true, false)?;
     let request = SignUpRequest {
         name: fields.string("name"),
         email: fields.string("email"),
         password: fields.string("password"),
         image: fields.optional_string("image"),
-        callback_url: fields.optional_string("callbackURL").unwrap_or_else(|| "/".to_owned()),
+        callback_url: fields.filled("callbackURL").unwrap_or_else(|| "/".to_owned()),
         client: Some(client.clone()),
     };
     let remember = fields.optional_bool("rememberMe", true);
     fields.check()?;
     fields.refuse_system_fields()?;
-    check_callback(&app, Some(&request.callback_url))?;
     let user = app.identity().sign_up(request).await?.into_inner().user.ok_or_else(Error::internal)?;
-    start_session(&app, user, client, remember, &json!({})).await
+    start_session(&app, &user, client, remember, json!({})).await
 }
 
 /// `POST /sign-in/email`.
@@ -46,43 +41,59 @@ pub async fn sign_in(
     State(app): State<App>,
     RequestClient(client): RequestClient,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    mut fields: Fields,
 ) -> Result<Response, AuthError> {
-    let mut fields = Fields::parse(&headers, body, true, false)?;
     let request = SignInRequest {
         email: fields.string("email"),
         password: fields.string("password"),
         client: Some(client.clone()),
+        device_token: app.cookies.device(&headers),
     };
-    let callback = fields.optional_string("callbackURL");
+    let callback = fields.filled("callbackURL");
     let remember = fields.optional_bool("rememberMe", true);
     fields.check()?;
-    check_callback(&app, callback.as_deref())?;
-    let user = app.identity().sign_in(request).await?.into_inner().user.ok_or_else(Error::internal)?;
+    let answer = app.identity().sign_in(request).await?.into_inner();
+    let user = answer.user.ok_or_else(Error::internal)?;
     let mut extra = json!({ "redirect": callback.is_some() });
     if let Some(url) = &callback {
         extra["url"] = json!(url);
     }
-    let mut response = start_session(&app, user, client, remember, &extra).await?;
-    if let Some(location) = callback.and_then(|url| HeaderValue::from_str(&url).ok()) {
-        response.headers_mut().insert(header::LOCATION, location);
+    let mut response = start_session(&app, &user, client, remember, extra).await?;
+    app.cookies.set_device(response.headers_mut(), &answer.device_token);
+    if let Some(target) = callback {
+        redirect::hint(&mut response, &target);
     }
     Ok(response)
 }
 
-async fn start_session(
+/// Answers `{…, token, user}` with the cookies of a new session.
+pub async fn start_session(
     app: &App,
-    user: User,
+    user: &User,
     client: Client,
     remember: bool,
-    extra: &Value,
+    mut body: Value,
 ) -> Result<Response, AuthError> {
-    let request = CreateSessionRequest { user_id: user.id.clone(), client: Some(client), remember };
-    let created = app.sessions().create_session(request).await?.into_inner();
-    let mut body = extra.clone();
-    body["token"] = json!(created.token);
-    body["user"] = output::user(&user);
+    let token = new_session(app, user, client, remember).await?;
+    body["token"] = json!(token);
+    body["user"] = output::user(user);
     let mut response = Json(body).into_response();
-    app.cookies.set_session(response.headers_mut(), &created.token, remember);
+    app.cookies.set_session(response.headers_mut(), &token, remember);
     Ok(response)
+}
+
+/// The token of a new session.
+pub async fn new_session(
+    app: &App,
+    user: &User,
+    client: Client,
+    remember: bool,
+) -> Result<String, AuthError> {
+    let request = CreateSessionRequest {
+        user_id: user.id.clone(),
+        client: Some(client),
+        remember,
+        impersonator_session_id: String::new(),
+    };
+    Ok(app.sessions().create_session(request).await?.into_inner().token)
 }

@@ -1,20 +1,29 @@
-use api::session::{GetJwksRequest, MintAccessTokenRequest};
+use api::session::GetJwksRequest;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::cookies::expose;
 use super::error::AuthError;
+use crate::live_sessions::LiveSession;
 use crate::state::App;
 
 /// `GET /token`: an RS256 access token of the session, for six hours.
 pub async fn token(State(app): State<App>, headers: HeaderMap) -> Result<Response, AuthError> {
     let session_token = app.cookies.session_token_or_bearer(&headers).ok_or_else(AuthError::unauthorized)?;
-    match app.sessions().mint_access_token(MintAccessTokenRequest { session_token }).await {
-        Ok(minted) => Ok(Json(json!({ "token": minted.into_inner().access_token })).into_response()),
-        Err(status) if status.code() == tonic::Code::NotFound => Err(AuthError::unauthorized()),
-        Err(status) => Err(status.into()),
+    let token = app.mint_access_token(&session_token).await?.ok_or_else(AuthError::unauthorized)?;
+    Ok(Json(json!({ "token": token })).into_response())
+}
+
+/// Gives the answer an access token of the session in `set-auth-jwt`. It does without one when none
+/// can be had: who needs it asks `/token`, which says why.
+pub async fn attach_jwt(app: &App, response: &mut Response, session_token: &str, live: &LiveSession) {
+    let minted = app.recent_access_token(session_token, live).await.ok().flatten();
+    if let Some(value) = minted.and_then(|token| HeaderValue::try_from(token).ok()) {
+        response.headers_mut().insert(HeaderName::from_static("set-auth-jwt"), value);
+        expose(response.headers_mut(), "set-auth-jwt");
     }
 }
 

@@ -1,18 +1,16 @@
+use api::identity::verify_email_response::Outcome;
 use api::identity::{RequestEmailVerificationRequest, VerifyEmailRequest};
-use api::session::GetSessionRequest;
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::current::Current;
 use super::error::AuthError;
-use super::input::{Fields, accepted, check_callback};
+use super::input::{Fields, Query};
+use super::{output, redirect};
 use crate::caller::RequestClient;
-use crate::error::from_peer;
 use crate::state::App;
 
 /// `POST /send-verification-email`. Without a session it answers the same for every address.
@@ -20,76 +18,61 @@ pub async fn send(
     State(app): State<App>,
     RequestClient(client): RequestClient,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, AuthError> {
-    let mut fields = Fields::parse(&headers, body, false, false)?;
-    let email = fields.string("email");
-    let callback_url = fields.optional_string("callbackURL").unwrap_or_else(|| "/".to_owned());
+    mut fields: Fields,
+) -> Result<Json<Value>, AuthError> {
+    let email = fields.email("email");
+    let callback_url = fields.filled("callbackURL").unwrap_or_else(|| "/".to_owned());
     fields.check()?;
-    check_callback(&app, Some(&callback_url))?;
-    if let Some(token) = app.cookies.session_token_or_bearer(&headers) {
-        let own = app.sessions().get_session(GetSessionRequest { token, disable_refresh: true }).await;
-        let user = own.ok().and_then(|answer| answer.into_inner().user);
-        if user.as_ref().is_some_and(|user| user.email != email.to_lowercase()) {
+    if let Some(current) = Current::find(&app, &headers).await? {
+        if current.user.email != email.to_lowercase() {
             return Err(AuthError::bad_request("EMAIL_MISMATCH", "Email mismatch"));
         }
-        if user.is_some_and(|user| user.email_verified) {
+        if current.user.email_verified {
             return Err(AuthError::bad_request("EMAIL_ALREADY_VERIFIED", "Email is already verified"));
         }
     }
     let request = RequestEmailVerificationRequest { email, callback_url, client: Some(client) };
     app.identity().request_email_verification(request).await?;
-    Ok(Json(json!({ "status": true })).into_response())
+    Ok(Json(json!({ "status": true })))
 }
 
-#[derive(Debug, Deserialize)]
-pub struct VerifyQuery {
-    #[serde(default)]
-    token: String,
-    #[serde(rename = "callbackURL")]
-    callback: Option<String>,
-}
-
-/// `GET /verify-email`, the mailed link. Opening it twice, or by a mail scanner first, is fine.
+/// `GET /verify-email`, the link of sign-up and of both steps of an e-mail change. Opening it twice,
+/// or by a mail scanner first, is fine.
 pub async fn verify(
     State(app): State<App>,
     RequestClient(client): RequestClient,
-    query: Result<Query<VerifyQuery>, QueryRejection>,
+    headers: HeaderMap,
+    Query(mut query): Query,
 ) -> Result<Response, AuthError> {
-    let query = accepted(query)?;
-    check_callback(&app, query.callback.as_deref())?;
-    let request = VerifyEmailRequest { token: query.token, client: Some(client) };
-    let outcome =
-        app.identity().verify_email(request).await.map_err(|status| AuthError::from(from_peer(&status)));
-    match (outcome, query.callback) {
-        (Ok(_), Some(callback)) => Ok(redirect(&callback)),
-        (Ok(_), None) => Ok(Json(json!({ "status": true, "user": null })).into_response()),
-        (Err(error), Some(callback)) => Ok(redirect(&with_error(&callback, error.reason()))),
-        (Err(error), None) => Err(error),
+    let token = query.string("token");
+    let callback = query.filled("callbackURL");
+    query.check()?;
+    let callback_url = callback.clone().unwrap_or_else(|| "/".to_owned());
+    let current = Current::find(&app, &headers).await?;
+    let session_user_id = current.map(|current| current.user.id).unwrap_or_default();
+    let request = VerifyEmailRequest { token, callback_url, session_user_id, client: Some(client) };
+    let outcome = app.identity().verify_email(request).await.map_err(AuthError::from);
+    if let Ok(answer) = &outcome
+        && let Some(user) = &answer.get_ref().user
+    {
+        app.revocation.touch(user.id.clone());
     }
-}
-
-fn redirect(target: &str) -> Response {
-    (StatusCode::FOUND, [(header::LOCATION, target), (header::REFERRER_POLICY, "no-referrer")])
-        .into_response()
-}
-
-/// Adds `error=CODE` to the query, before a fragment.
-fn with_error(target: &str, code: &str) -> String {
-    let (page, fragment) =
-        target.split_once('#').map_or((target, None), |(page, fragment)| (page, Some(fragment)));
-    let mark = if page.contains('?') { '&' } else { '?' };
-    let tail = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
-    format!("{page}{mark}error={code}{tail}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_error_goes_into_the_query_of_the_callback() {
-        assert_eq!(with_error("/verified", "TOKEN_EXPIRED"), "/verified?error=TOKEN_EXPIRED");
-        assert_eq!(with_error("/v?a=b#c", "INVALID_TOKEN"), "/v?a=b&error=INVALID_TOKEN#c");
+    match (outcome, callback) {
+        (Ok(_), Some(callback)) => Ok(redirect::to(&callback)),
+        (Ok(answer), None) => {
+            let answer = answer.into_inner();
+            let body = match answer.outcome() {
+                Outcome::Verified => json!({ "status": true, "user": null }),
+                Outcome::ChangeConfirmed => json!({ "status": true }),
+                Outcome::EmailChanged => {
+                    json!({ "status": true, "user": answer.user.as_ref().map(output::user) })
+                }
+            };
+            Ok(Json(body).into_response())
+        }
+        (Err(error), Some(callback)) => {
+            Ok(redirect::to(&redirect::with_params(&callback, &[("error", error.reason())])))
+        }
+        (Err(error), None) => Err(error),
     }
 }

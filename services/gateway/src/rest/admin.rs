@@ -43,14 +43,20 @@ pub async fn auth_events(
     };
     let page = app.usage_metrics().list_auth_events(request).await?.into_inner();
     let events: Vec<Value> = page.events.iter().map(auth_event).collect();
-    Ok(Json(json!({ "events": events, "before": page.before })))
+    let mut answer = json!({ "events": events, "before": page.before });
+    // Addresses and browsers of these stores' events are missing, not erased.
+    if !page.away.is_empty() {
+        answer["away"] = json!(page.away);
+    }
+    Ok(Json(answer))
 }
 
 fn auth_event(event: &AuthEvent) -> Value {
     json!({
         "row": event.row, "store": event.store, "position": event.position,
         "at": api::millis(event.at.as_ref()), "type": event.r#type,
-        "user_id": event.user_id, "email": event.email, "ip": event.ip, "user_agent": event.user_agent,
+        "user_id": event.user_id, "actor": event.actor,
+        "email": event.email, "ip": event.ip, "user_agent": event.user_agent,
         "detail": serde_json::from_str::<Value>(&event.detail_json).unwrap_or_default(),
         "trace_id": event.trace_id,
     })

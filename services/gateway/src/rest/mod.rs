@@ -5,6 +5,7 @@ pub mod assets;
 pub mod courses;
 pub mod lessons;
 pub mod quota;
+pub mod sign_in_methods;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};

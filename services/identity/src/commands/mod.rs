@@ -1,30 +1,59 @@
 //! One use case each: read, decide, append, inline tables, commit.
 
+pub(crate) mod admin;
+mod change_email;
+mod change_password;
 mod create_user;
+mod delete_user;
+mod guess;
+mod held;
 mod request_email_verification;
+mod request_password_reset;
+mod reset_password;
 mod sign_in;
 mod sign_up;
+pub(crate) mod social;
+mod unlink_account;
+mod update_user;
 mod verify_email;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use eventstore::{Appended, Meta, Opened, Store, StoreError, effects};
-use kernel::{Clock, Entropy, Error, EventCodec, NewEvent, UserId};
+use eventstore::sealing::Vault;
+use eventstore::{Meta, Store, StoreError};
+use kernel::{Clock, Entropy, Error, UserId};
+use secrecy::SecretString;
+use tokio::time::{Instant, sleep_until};
 
-use crate::domain::account::{Account, Event};
+use crate::domain::email::EmailAddress;
+use crate::error;
 use crate::hasher::Hasher;
-use crate::mail;
+use crate::postgres::credentials::Credential;
+use crate::postgres::users::{self, Person};
 use crate::secrets::Secrets;
 
-pub use create_user::{NewUser, create_user};
+pub(crate) use change_email::{ChangeEmail, change_email};
+pub(crate) use change_password::{ChangePassword, VerifyPassword, change_password, verify_password};
+pub use create_user::{NewUser, Operator, create_user, make_admin};
+pub(crate) use delete_user::{DeleteUser, Proof, RequestDeletion, delete_user, erase, request_deletion};
+pub(crate) use held::Held;
 pub(crate) use request_email_verification::{RequestEmailVerification, request_email_verification};
+pub(crate) use request_password_reset::{RequestPasswordReset, request_password_reset};
+pub(crate) use reset_password::{ResetPassword, check_reset_token, reset_password};
 pub(crate) use sign_in::{SignIn, sign_in};
 pub(crate) use sign_up::{SignUp, sign_up};
-pub(crate) use verify_email::{VerifyEmail, verify_email};
+pub(crate) use unlink_account::{UnlinkAccount, Which, unlink_account};
+pub(crate) use update_user::{Changes, UpdateUser, update_user};
+pub(crate) use verify_email::{Outcome, VerifyEmail, verify_email};
 
 /// Longest path that a mailed link may lead to.
 const MAX_CALLBACK_BYTES: usize = 2048;
+/// Characters of the id of a row that callers see.
+const ROW_ID_CHARS: usize = 32;
+/// Answers that must not tell who has an account come no sooner, whatever was done.
+const ANSWER_AFTER: Duration = Duration::from_millis(250);
 
 /// What every command works with.
 #[derive(Debug, Clone)]
@@ -34,6 +63,51 @@ pub(crate) struct Cx {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) hasher: Hasher,
     pub(crate) secrets: Secrets,
+    pub(crate) vault: Vault,
+}
+
+impl Cx {
+    /// # Errors
+    /// `USER_NOT_FOUND`.
+    pub(crate) async fn person(&self, id: &UserId) -> Result<Person, Error> {
+        let found = users::find(self.store.pool(), &self.vault, id).await?;
+        found.ok_or_else(error::user_not_found)
+    }
+
+    pub(crate) async fn by_email(&self, email: &EmailAddress) -> Result<Option<Person>, StoreError> {
+        let key = self.secrets.address_key(email);
+        users::find_by_address(self.store.pool(), &self.vault, &key).await
+    }
+
+    /// A credential with a fresh hash, to replace `old` or to be the user's first.
+    ///
+    /// # Errors
+    /// `HASH_QUEUE_FULL`.
+    pub(crate) async fn credential(
+        &self,
+        password: SecretString,
+        old: Option<Credential>,
+    ) -> Result<Credential, Error> {
+        let ticket = self.hasher.admit()?;
+        let hash = self.hasher.hash(ticket, password, &*self.entropy).await?;
+        let now = self.clock.now();
+        Ok(match old {
+            Some(old) => Credential { hash, changed_at: now, ..old },
+            None => Credential { id: self.row_id(), hash, created_at: now, changed_at: now },
+        })
+    }
+
+    pub(crate) fn row_id(&self) -> String {
+        self.entropy.alphanumeric(ROW_ID_CHARS)
+    }
+}
+
+/// Holds an answer back until it comes no sooner than any other.
+pub(crate) async fn evenly<T>(work: impl Future<Output = T>) -> T {
+    let answer_at = Instant::now() + ANSWER_AFTER;
+    let outcome = work.await;
+    sleep_until(answer_at).await;
+    outcome
 }
 
 /// The user is the one who acts and the one whose data the events hold.
@@ -42,32 +116,9 @@ fn meta(at: DateTime<Utc>, user: Option<&UserId>) -> Meta {
     Meta { at, actor: user.clone(), traceparent: runtime::current_traceparent(), subject: user }
 }
 
-async fn append(opened: Opened, events: &[Event], meta: &Meta) -> Result<Appended, StoreError> {
-    let events: Vec<NewEvent> = events.iter().map(EventCodec::encode).collect();
-    opened.append(&events, meta).await
-}
-
-/// Sends the link that proves the address, once the events are recorded.
-async fn enqueue_mail(
-    appended: &mut Appended,
-    account: &Account,
-    callback_url: &str,
-    at: DateTime<Utc>,
-) -> Result<(), Error> {
-    let request = mail::VerifyEmailRequest {
-        user_id: account.id.to_string(),
-        email: account.email.clone(),
-        name: account.name.clone(),
-        callback_url: callback_url.to_owned(),
-        requested_at: at,
-    };
-    let payload = serde_json::to_value(request).map_err(|error| {
-        tracing::error!(%error, "a mail request cannot be written");
-        Error::internal()
-    })?;
-    let key = format!("{}/{}", account.stream(), appended.version());
-    effects::enqueue(appended.tx(), mail::VERIFY_EMAIL, &key, &payload, at).await?;
-    Ok(())
+/// The handle under which events about an address without an account are sealed.
+pub(crate) fn subject_of_address(address_key: &str) -> String {
+    format!("address-{address_key}")
 }
 
 /// The gateway has checked where it leads; the length is checked where it is stored.
@@ -75,6 +126,6 @@ fn callback(url: String) -> Result<String, Error> {
     match url.len() {
         0 => Ok("/".to_owned()),
         1..=MAX_CALLBACK_BYTES => Ok(url),
-        _ => Err(crate::error::invalid_callback()),
+        _ => Err(error::invalid_callback()),
     }
 }

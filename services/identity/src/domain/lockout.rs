@@ -2,7 +2,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Consecutive failures that lock an address.
 pub(crate) const MAX_FAILURES: u32 = 5;
-const LOCK: TimeDelta = TimeDelta::minutes(30);
+/// How long it stays locked.
+pub(crate) const LOCK: TimeDelta = TimeDelta::minutes(30);
 /// A reservation not settled by then belongs to a process that died; hashing takes well under a
 /// second.
 const LAPSE: TimeDelta = TimeDelta::minutes(1);

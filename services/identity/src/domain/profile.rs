@@ -1,4 +1,5 @@
 const MAX_NAME_CHARS: usize = 100;
+const MAX_REASON_CHARS: usize = 200;
 const MAX_IMAGE_BYTES: usize = 2048;
 const MAX_USER_AGENT_BYTES: usize = 512;
 const MAX_IP_BYTES: usize = 64;
@@ -11,8 +12,12 @@ pub(crate) enum ProfileError {
 
 /// The name as it is stored: trimmed, one line.
 pub(crate) fn name(text: &str) -> Result<String, ProfileError> {
+    line(text, MAX_NAME_CHARS)
+}
+
+fn line(text: &str, most: usize) -> Result<String, ProfileError> {
     let name = text.trim();
-    let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
+    let fits = (1..=most).contains(&name.chars().count());
     // U+2028/2029 and the bidirectional overrides end or turn a line without being "control".
     let plain = !name
         .chars()
@@ -25,6 +30,11 @@ pub(crate) fn image(text: Option<String>) -> Result<Option<String>, ProfileError
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let web = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
     if web && text.len() <= MAX_IMAGE_BYTES { Ok(Some(text)) } else { Err(ProfileError::Image) }
+}
+
+/// Why someone is banned: one line for the user to read.
+pub(crate) fn ban_reason(text: &str) -> Result<String, ProfileError> {
+    if text.trim().is_empty() { Ok("No reason".to_owned()) } else { line(text, MAX_REASON_CHARS) }
 }
 
 /// Where a request came from, cut to what the log keeps.

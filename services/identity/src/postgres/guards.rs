@@ -75,9 +75,25 @@ pub(crate) async fn settle(db: &mut PgConnection, key: &str, guard: &Guard) -> R
     Ok(())
 }
 
-/// The address has a new owner: what was guessed before there was an account counts for nothing.
-pub(crate) async fn forget(db: &mut PgConnection, key: &str) -> Result<(), StoreError> {
-    sqlx::query("delete from sign_in_guards where address_key = $1").bind(key).execute(db).await?;
+/// Is the address locked, to strangers or on a known device?
+pub(crate) async fn is_locked(
+    db: impl PgExecutor<'_>,
+    address_key: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let locked = sqlx::query_scalar(
+        "select exists (select 1 from sign_in_guards
+           where (address_key = $1 or address_key like $1 || '/%') and locked_until > $2)",
+    );
+    Ok(locked.bind(address_key).bind(now).fetch_one(db).await?)
+}
+
+/// Forgets what was guessed: by strangers and on known devices.
+pub(crate) async fn forget(db: &mut PgConnection, address_key: &str) -> Result<(), StoreError> {
+    sqlx::query("delete from sign_in_guards where address_key = $1 or address_key like $1 || '/%'")
+        .bind(address_key)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -2,9 +2,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api::common::Client;
+use api::common::Personal;
+use api::identity::identity_admin_client::IdentityAdminClient;
 use api::identity::identity_client::IdentityClient;
-use api::identity::{SignInRequest, SignUpRequest, User};
-use identity::{HashingOptions, MailOptions, MailTransport, Options};
+use api::identity::social_client::SocialClient;
+use api::identity::{Actor, GetUserRequest, SignInRequest, SignUpRequest, User};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use eventstore::sealing::Vault;
+use identity::{HashingOptions, MailOptions, MailTransport, Options, SocialOptions};
 use kernel::{Error, ManualClock, SeededEntropy};
 use prost::Message;
 use runtime::{Deps, Health, PeerChannel, Service};
@@ -24,33 +30,53 @@ pub struct Env {
     pub clock: Arc<ManualClock>,
     pub entropy: Arc<SeededEntropy>,
     pub client: IdentityClient<PeerChannel>,
+    pub admin: IdentityAdminClient<PeerChannel>,
+    pub social: SocialClient<PeerChannel>,
     mails: TempDir,
+    settings: Settings,
+}
+
+/// What a test decides of the service.
+#[derive(Clone, Default)]
+struct Settings {
     hashing: HashingOptions,
+    social: SocialOptions,
 }
 
 impl Env {
     pub async fn start() -> Self {
-        Self::with(HashingOptions::default()).await
+        Self::configured(Settings::default()).await
     }
 
     pub async fn with(hashing: HashingOptions) -> Self {
+        Self::configured(Settings { hashing, ..Settings::default() }).await
+    }
+
+    pub async fn with_providers(social: SocialOptions) -> Self {
+        Self::configured(Settings { social, ..Settings::default() }).await
+    }
+
+    async fn configured(settings: Settings) -> Self {
         let migrators = [&eventstore::MIGRATOR, &projection::MIGRATOR, &identity::MIGRATOR];
         let db = testkit::database(&[(identity::SCHEMA, &migrators)]).await;
         let (clock, entropy, mails) = (testkit::clock(), testkit::entropy(), tempfile::tempdir().unwrap());
-        let service = service(&db, &clock, &entropy, mails.path(), hashing).await;
-        let client = IdentityClient::new(testkit::peer_for(service.into_routes().unwrap()));
-        Self { db, clock, entropy, client, mails, hashing }
+        let service = service(&db, &clock, &entropy, mails.path(), &settings).await;
+        let channel = testkit::peer_for(service.into_routes().unwrap());
+        let (client, admin) =
+            (IdentityClient::new(channel.clone()), IdentityAdminClient::new(channel.clone()));
+        let social = SocialClient::new(channel);
+        Self { db, clock, entropy, client, admin, social, mails, settings }
     }
 
     /// The same service in another process.
     pub async fn replica(&self) -> IdentityClient<PeerChannel> {
-        let service = service(&self.db, &self.clock, &self.entropy, self.mails.path(), self.hashing).await;
+        let service = service(&self.db, &self.clock, &self.entropy, self.mails.path(), &self.settings).await;
         IdentityClient::new(testkit::peer_for(service.into_routes().unwrap()))
     }
 
     /// Runs the service's background work until told to stop.
     pub async fn background(&self) -> Background {
-        let service = service(&self.db, &self.clock, &self.entropy, self.mails.path(), self.hashing).await;
+        let service = service(&self.db, &self.clock, &self.entropy, self.mails.path(), &self.settings).await;
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let task = runtime::spawn("background of the test", async move {
@@ -92,6 +118,67 @@ impl Env {
         })
         .await;
         self.mails()
+    }
+
+    pub async fn user(&self, id: &str) -> Result<User, Error> {
+        let request = GetUserRequest { user_id: id.to_owned() };
+        let answer = self.client.clone().get_user(request).await;
+        answer.map(|answer| answer.into_inner().user.unwrap()).map_err(|status| api::from_status(&status))
+    }
+
+    /// An administrator made by an operator.
+    pub async fn admin(&self, email: &str) -> Actor {
+        let user = identity::NewUser {
+            email: email.to_owned(),
+            name: "Grace".to_owned(),
+            role: kernel::Role::Admin,
+            password: PASSWORD.into(),
+            verified: true,
+        };
+        let (id, _) = identity::create_user(self.operator(), user).await.unwrap();
+        Actor { user_id: id.into_string(), client: Some(from_browser()) }
+    }
+
+    pub fn operator(&self) -> identity::Operator {
+        identity::Operator {
+            pool: self.pool(),
+            clock: Arc::clone(&self.clock) as _,
+            entropy: Arc::clone(&self.entropy) as _,
+            auth_secret: SecretString::from(SECRET),
+        }
+    }
+
+    /// What the newest event of a type says of a person.
+    pub async fn personal(&self, event_type: &str) -> Personal {
+        let row = sqlx::query(
+            "select stream, version, meta->>'subject' as subject, meta->>'sealed' as sealed
+             from events where type = $1 order by pos desc limit 1",
+        );
+        let row = row.bind(event_type).fetch_one(&self.pool()).await.unwrap();
+        let vault =
+            Vault::new(&SecretString::from(SECRET), identity::NAME, Arc::clone(&self.entropy) as _).unwrap();
+        let key = vault.find(&self.pool(), row.get("subject")).await.unwrap().unwrap();
+        let place = format!("identity/{}/{}", row.get::<&str, _>("stream"), row.get::<i64, _>("version"));
+        let sealed = BASE64.decode(row.get::<&str, _>("sealed")).unwrap();
+        Personal::decode(key.open(&place, &sealed).unwrap().as_slice()).unwrap()
+    }
+
+    /// Every value of every row of the schema as text: what a thief of the disk can read.
+    pub async fn everything(&self) -> String {
+        let pool = self.pool();
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select table_name::text from information_schema.tables where table_schema = current_schema()",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        let mut all = String::new();
+        for table in tables {
+            let rows = format!("select coalesce(string_agg(t::text, E'\\n'), '') from {table} t");
+            let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_one(&pool).await.unwrap();
+            all.push_str(&text);
+        }
+        all
     }
 
     /// Types of the events of a stream, oldest first.
@@ -139,7 +226,7 @@ async fn service(
     clock: &Arc<ManualClock>,
     entropy: &Arc<SeededEntropy>,
     mails: &Path,
-    hashing: HashingOptions,
+    settings: &Settings,
 ) -> Service {
     let deps = Deps {
         clock: Arc::clone(clock) as _,
@@ -158,7 +245,8 @@ async fn service(
             transport: MailTransport::Folder { dir: mails.to_owned() },
             from: "IntelliStack <no-reply@example.com>".to_owned(),
         },
-        hashing,
+        hashing: settings.hashing,
+        social: settings.social.clone(),
     };
     identity::build(options, deps).unwrap()
 }
@@ -192,6 +280,7 @@ pub async fn sign_in(
         email: email.to_owned(),
         password: password.to_owned(),
         client: Some(from_browser()),
+        device_token: String::new(),
     };
     let answer = client.sign_in(request).await.map_err(|status| api::from_status(&status))?;
     Ok(answer.into_inner().user.unwrap())

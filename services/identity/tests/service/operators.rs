@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use api::common::Role;
 use api::events::identity::UserRegistered;
 use identity::{NewUser, create_user};
@@ -18,7 +16,7 @@ fn new_user(email: &str, password: &str) -> NewUser {
 }
 
 async fn create(env: &Env, user: NewUser) -> Result<(UserId, bool), kernel::Error> {
-    create_user(env.pool(), Arc::clone(&env.clock) as _, Arc::clone(&env.entropy) as _, user).await
+    create_user(env.operator(), user).await
 }
 
 #[tokio::test]

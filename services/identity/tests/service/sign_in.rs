@@ -36,7 +36,12 @@ async fn the_right_password_signs_in_whatever_the_case_of_the_address() {
     let signed_in = env.events::<SignedIn>("user.signed_in").await;
     let [(stream, event)] = signed_in.as_slice() else { panic!("{signed_in:?}") };
     assert_eq!(stream, &format!("user-{}", user.id));
-    assert_eq!((event.ip.as_str(), event.user_agent.as_str()), ("192.0.2.7", "a browser"));
+    assert_eq!(event.method, "password");
+    let personal = env.personal("user.signed_in").await;
+    assert_eq!(
+        (personal.email.as_str(), personal.ip.as_str(), personal.user_agent.as_str()),
+        (ADA, "192.0.2.7", "a browser")
+    );
 }
 
 #[tokio::test]
@@ -145,7 +150,7 @@ async fn guesses_at_an_address_do_not_lock_out_who_then_signs_up_with_it() {
 
 #[tokio::test]
 async fn a_full_hash_queue_sends_away_and_costs_no_attempt() {
-    let env = Env::with(HashingOptions { parallel: 1, queue: 0 }).await;
+    let env = Env::with(HashingOptions { parallel: 1, queue: 0, ..HashingOptions::default() }).await;
     env.sign_up(ADA).await.unwrap();
     let others =
         (0..40).map(|n| sign_up(env.client.clone(), Box::leak(format!("u{n}@example.com").into_boxed_str())));

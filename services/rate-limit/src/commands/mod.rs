@@ -1,8 +1,12 @@
-//! One use case each: load, decide, append, inline table, commit.
+//! One use case each. Of quotas: load, decide, append, inline table, commit. Of throttles, which have
+//! no events: one statement.
 
+mod purge_throttles;
 mod refund_reservation;
 mod reserve_message;
+mod return_calls;
 mod settle_reservation;
+mod throttle_calls;
 
 use std::sync::Arc;
 
@@ -13,9 +17,12 @@ use kernel::{Clock, Error, EventCodec, UserId};
 use crate::domain::quota::{Event, Ledger, Policy, ReservationId, stream};
 use crate::postgres::reservations;
 
+pub(crate) use purge_throttles::purge_throttles;
 pub(crate) use refund_reservation::{RefundReservation, refund_reservation};
 pub(crate) use reserve_message::{ReserveMessage, reserve_message};
+pub(crate) use return_calls::return_calls;
 pub(crate) use settle_reservation::{SettleReservation, settle_reservation};
+pub(crate) use throttle_calls::{Asks, ThrottleCalls, throttle_calls};
 
 /// What every command and query works with.
 #[derive(Debug, Clone)]

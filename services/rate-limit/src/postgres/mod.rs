@@ -1,3 +1,4 @@
-//! The inline table: plain rows, no rules.
+//! The tables: plain rows, no rules.
 
 pub(crate) mod reservations;
+pub(crate) mod throttles;

@@ -1,11 +1,11 @@
 use chrono::{DateTime, Utc};
 use kernel::Error;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use super::{Cx, append, meta};
-use crate::domain::session::decide_issue;
+use super::{Cx, hash};
 use crate::error;
-use crate::tokens::ACCESS_TOKEN_LIFETIME;
+use crate::postgres::sessions;
+use crate::tokens::Grant;
 
 const TOKEN_ID_LENGTH: usize = 22;
 
@@ -14,21 +14,21 @@ pub(crate) struct AccessToken {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// An access token of a live session, with the user as identity knows it now. It leaves only once
-/// its issue is recorded.
+/// An access token of a live session, with the user as identity knows it now. Nothing is written:
+/// whoever must know of a sign-out compares `sid` and `sep` with what was revoked since.
 pub(crate) async fn mint_access_token(cx: &Cx, session_token: &SecretString) -> Result<AccessToken, Error> {
-    let session = cx.live_session(session_token.expose_secret()).await?;
-    let user = cx.user_of(&session).await?;
-    let ring = cx.keys.ring().await?;
+    let hash = hash(session_token);
+    let found = sessions::find_with_signer(cx.store.pool(), &hash, cx.clock.now()).await?;
+    let (session, signer) = found.ok_or_else(error::session_not_found)?;
+    let user = cx.admit(&session).await?;
+    let key = cx.keys.signer(signer.as_deref()).await?;
     let now = cx.clock.now();
+    // No longer than the session that it is good for, nor than its key verifies.
+    let expires_at =
+        (now + cx.lifetimes.access_token()).min(session.expires_at).min(key.term().latest_expiry());
     let token_id = cx.entropy.alphanumeric(TOKEN_ID_LENGTH);
-    let token = cx.issuer.mint(&ring, &token_id, (&session, &user), now)?;
-    let expires_at = now + ACCESS_TOKEN_LIFETIME;
-
-    // Again, under the lock: a sign-out that came between wins.
-    let (opened, session) = cx.hold(&session).await?;
-    let event = decide_issue(&session, ring.kid(), expires_at, now).ok_or_else(error::session_not_found)?;
-    append(opened, &event, &meta(now, &session.user_id)).await?.commit().await?;
+    let grant = Grant { token_id: &token_id, session: &session, user: &user, issued_at: now, expires_at };
+    let token = cx.issuer.mint(&key, &grant)?;
     metrics::counter!("session_access_tokens_total").increment(1);
     Ok(AccessToken { token, expires_at })
 }

@@ -1,3 +1,4 @@
 //! The rules: no time but the one given, no randomness, no I/O.
 
+pub(crate) mod key;
 pub(crate) mod session;

@@ -1,4 +1,5 @@
 //! The inline tables: plain rows, no rules.
 
+pub(crate) mod endings;
 pub(crate) mod keys;
 pub(crate) mod sessions;

@@ -2,5 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod access_tokens;
+mod directory;
+mod ends;
 mod env;
+mod impersonation;
+mod keys;
+mod privacy;
+mod races;
+mod revoking;
 mod sessions;

@@ -1,3 +1,4 @@
+mod auth_details;
 mod auth_event_log;
 mod fact_turn;
 

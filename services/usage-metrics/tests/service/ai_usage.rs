@@ -148,7 +148,7 @@ async fn every_table_view_and_column_says_what_it_is() {
          join (select oid as relation, 0 as number, null::name as attname from pg_class
                union all select attrelid, attnum, attname from pg_attribute where attnum > 0 and not attisdropped
               ) as attribute on attribute.relation = class.oid
-        where class.relname in ('auth_event_log', 'known_emails', 'fact_turn', 'ai_usage_daily')
+        where class.relname in ('auth_event_log', 'fact_turn', 'ai_usage_daily')
           and class.relnamespace = 'usage_metrics'::regnamespace
           and col_description(class.oid, attribute.number) is null
           and not (attribute.number = 0 and obj_description(class.oid, 'pg_class') is not null)";

@@ -1,13 +1,18 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use api::common::{Caller, Role};
-use api::events::identity::{SignedIn, UserRegistered};
+use api::common::{Caller, Personal, Role};
+use api::eventlog::event_log_server::{EventLog, EventLogServer as WireServer};
+use api::eventlog::{HeadRequest, HeadResponse, ReadRequest, ReadResponse, UnsealRequest, UnsealResponse};
+use api::events::identity::{EmailChanged, SignInFailed, SignedIn, UserErased, UserRegistered};
 use api::events::session::SessionStarted;
 use api::events::tutor_agent::{TurnCompleted, TurnFailed, TurnStarted};
 use api::usage_metrics::usage_metrics_client::UsageMetricsClient;
 use api::usage_metrics::{AiUsageDay, ListAiUsageRequest, ListAuthEventsRequest, ListAuthEventsResponse};
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use eventstore::{Meta, Publisher, Store};
+use eventstore::sealing::Vault;
+use eventstore::{Meta, Private, Publisher, Store};
 use kernel::{Clock, Error, ManualClock, NewEvent, TraceParent};
 use projection::EventLogServer;
 use prost::Message;
@@ -16,14 +21,17 @@ use secrecy::SecretString;
 use sqlx::PgPool;
 use testkit::{TestDb, TestNats};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::Response;
 use tonic::service::Routes;
-use usage_metrics::{Options, SCHEMA};
+use tonic::{Request, Response, Status};
+use usage_metrics::{HashKey, Options, SCHEMA};
 
 pub const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// The stores and the projections that read them.
 const SOURCES: [(&str, &str); 3] =
     [("auth_event_log", "identity"), ("auth_event_log", "session"), ("fact_turn", "tutor_agent")];
+
+const AUTH_SECRET: &str = "a secret of at least thirty-two bytes";
+pub const BROWSER: &str = "a browser";
 
 /// The stores of the peers with their publishers, and a client of the service. Its tasks run when
 /// told to.
@@ -32,6 +40,9 @@ pub struct Env {
     pub clock: Arc<ManualClock>,
     pub client: UsageMetricsClient<PeerChannel>,
     stores: [Store; 3],
+    vaults: [Vault; 3],
+    /// Whether the owners of the stores refuse to open anything.
+    away: [Arc<AtomicBool>; 3],
     deps: Deps,
     _publishers: DropGuard,
     _nats: TestNats,
@@ -68,7 +79,13 @@ impl Env {
             let publisher = Publisher::new(store.clone(), nats.client().await, "test", clock);
             runtime::spawn("publisher", publisher.run(publishing.clone()));
         }
-        let log = |n: usize| Routes::new(EventLogServer::new(stores[n].clone()).into_service());
+        let vaults = ["identity", "session", "tutor_agent"]
+            .map(|name| Vault::new(&SecretString::from(AUTH_SECRET), name, testkit::entropy()).unwrap());
+        let away: [Arc<AtomicBool>; 3] = Default::default();
+        let log = |n: usize| {
+            let log = EventLogServer::new(stores[n].clone()).vault(vaults[n].clone());
+            Routes::new(WireServer::new(Owner { log, away: Arc::clone(&away[n]) }))
+        };
         let deps = Deps {
             clock: Arc::clone(&clock) as _,
             entropy: testkit::entropy(),
@@ -84,6 +101,8 @@ impl Env {
             client: UsageMetricsClient::new(testkit::peer_for(routes)),
             clock,
             stores,
+            vaults,
+            away,
             deps,
             _publishers: publishing.drop_guard(),
             _nats: nats,
@@ -101,38 +120,114 @@ impl Env {
         Running { shutdown, ended }
     }
 
+    /// An event that says nothing of a person.
     pub async fn append<M: Message>(&self, store: &str, stream: &str, event_type: &'static str, message: &M) {
-        let event = NewEvent { event_type, schema: 1, data: message.encode_to_vec() };
+        self.write(store, stream, (event_type, message.encode_to_vec()), None).await;
+    }
+
+    /// An event that says something of `subject`; of nobody when they were erased.
+    pub async fn append_about<M: Message>(
+        &self,
+        (store, stream): (&str, &str),
+        event_type: &'static str,
+        message: &M,
+        (subject, personal): (&str, Personal),
+    ) {
+        self.write(store, stream, (event_type, message.encode_to_vec()), Some((subject, personal))).await;
+    }
+
+    async fn write(
+        &self,
+        store: &str,
+        stream: &str,
+        (event_type, data): (&'static str, Vec<u8>),
+        about: Option<(&str, Personal)>,
+    ) {
+        let event = NewEvent { event_type, schema: 1, data };
         let mut meta = Meta::at(self.clock.now());
         meta.traceparent = TraceParent::parse(&format!("00-{TRACE}-00f067aa0ba902b7-01"));
-        let store = self.stores.iter().find(|candidate| candidate.name() == store).unwrap();
-        let opened = store.open(stream).await.unwrap();
-        opened.append(&[event], &meta).await.unwrap().commit().await.unwrap();
+        meta.actor = about.as_ref().map(|(subject, _)| (*subject).to_owned());
+        meta.subject.clone_from(&meta.actor);
+        let n = index(store);
+        let key = match &about {
+            Some((subject, _)) => {
+                let now = self.clock.now();
+                Some(self.vaults[n].key(self.stores[n].pool(), subject, now).await.unwrap())
+            }
+            None => None,
+        };
+        let opened = self.stores[n].open(stream).await.unwrap();
+        let appended = match (&key, about) {
+            (Some(key), Some((_, personal))) => {
+                let private = Private { key, plain: &personal.encode_to_vec() };
+                opened.append_sealed(&[event], &meta, &private).await
+            }
+            _ => opened.append(&[event], &meta).await,
+        };
+        appended.unwrap().commit().await.unwrap();
+    }
+
+    /// As identity erases: the event, and the keys of the user and of their address in one
+    /// transaction.
+    pub async fn erased(&self, user: &str) {
+        let event = UserErased { user_id: user.to_owned(), by: "user".to_owned(), session_epoch: 2 };
+        let event = NewEvent { event_type: "user.erased", schema: 1, data: event.encode_to_vec() };
+        let opened = self.stores[0].open(&format!("user-{user}")).await.unwrap();
+        let mut appended = opened.append(&[event], &Meta::at(self.clock.now())).await.unwrap();
+        for subject in [user, &address_of(user)] {
+            Vault::destroy(appended.tx(), subject).await.unwrap();
+        }
+        appended.commit().await.unwrap();
+    }
+
+    /// As session does, some time after.
+    pub async fn erased_by_session(&self, user: &str) {
+        let mut connection = self.stores[1].pool().acquire().await.unwrap();
+        Vault::destroy(&mut connection, user).await.unwrap();
+    }
+
+    /// Whether the owner of a store opens what is sealed.
+    pub fn set_away(&self, store: &str, away: bool) {
+        self.away[index(store)].store(away, Ordering::SeqCst);
     }
 
     pub async fn registered(&self, user: &str) {
         let event = UserRegistered {
             user_id: user.to_owned(),
-            email: format!("{user}@example.com"),
-            name: "A Name".to_owned(),
             role: "student".to_owned(),
             method: "password".to_owned(),
-            ip: "192.0.2.7".to_owned(),
-            user_agent: "a browser".to_owned(),
-            email_verified: false,
+            ..UserRegistered::default()
         };
-        self.append("identity", &format!("user-{user}"), "user.registered", &event).await;
+        let personal = Personal { name: "A Name".to_owned(), ..personal(user, "192.0.2.7") };
+        self.append_about(("identity", &format!("user-{user}")), "user.registered", &event, (user, personal))
+            .await;
     }
 
     pub async fn signed_in(&self, user: &str) {
-        let event = SignedIn {
-            user_id: user.to_owned(),
-            email: format!("{user}@example.com"),
-            method: "password".to_owned(),
-            ip: "192.0.2.8".to_owned(),
-            user_agent: "a browser".to_owned(),
+        let event =
+            SignedIn { user_id: user.to_owned(), method: "password".to_owned(), ..SignedIn::default() };
+        let place = ("identity", &*format!("user-{user}"));
+        self.append_about(place, "user.signed_in", &event, (user, personal(user, "192.0.2.8"))).await;
+    }
+
+    pub async fn email_changed(&self, user: &str, new_email: &str) {
+        let event = EmailChanged { user_id: user.to_owned(), by: "user".to_owned(), email_verified: true };
+        let personal = Personal { new_email: new_email.to_owned(), ..personal(user, "192.0.2.8") };
+        let place = ("identity", &*format!("user-{user}"));
+        self.append_about(place, "user.email_changed", &event, (user, personal)).await;
+    }
+
+    /// A guess at the address of a user, before there is an account.
+    pub async fn sign_in_failed(&self, user: &str) {
+        let event = SignInFailed {
+            reason: "unknown_user".to_owned(),
+            consecutive_failures: 1,
+            path: "sign_in".to_owned(),
+            ..SignInFailed::default()
         };
-        self.append("identity", &format!("user-{user}"), "user.signed_in", &event).await;
+        let place = ("identity", &*format!("unknown-{user}"));
+        let about = (&*address_of(user), personal(user, "198.51.100.1"));
+        self.append_about(place, "user.sign_in_failed", &event, about).await;
     }
 
     pub async fn session_started(&self, session: &str, user: &str) {
@@ -140,11 +235,12 @@ impl Env {
             session_id: session.to_owned(),
             user_id: user.to_owned(),
             expires_at: Some(api::timestamp(self.clock.now() + TimeDelta::days(7))),
-            ip: "192.0.2.7".to_owned(),
-            user_agent: "a browser".to_owned(),
             remember: true,
+            ..SessionStarted::default()
         };
-        self.append("session", &format!("session-{session}"), "session.started", &event).await;
+        let place = ("session", &*format!("session-{session}"));
+        let personal = Personal { email: String::new(), ..personal(user, "2001:db8:0:1::5") };
+        self.append_about(place, "session.started", &event, (user, personal)).await;
     }
 
     pub async fn turn_started(&self, turn: &str, user: &str) {
@@ -252,5 +348,48 @@ pub fn caller(role: Role) -> Caller {
 }
 
 fn service(deps: &Deps) -> Service {
-    usage_metrics::build(Options {}, deps.clone()).unwrap()
+    let hash_key = HashKey::derive(&SecretString::from(AUTH_SECRET)).unwrap();
+    usage_metrics::build(Options { hash_key }, deps.clone()).unwrap()
+}
+
+pub fn personal(user: &str, ip: &str) -> Personal {
+    Personal {
+        email: format!("{user}@example.com"),
+        ip: ip.to_owned(),
+        user_agent: BROWSER.to_owned(),
+        ..Personal::default()
+    }
+}
+
+/// The handle of a user's address, as identity makes it of the address.
+pub fn address_of(user: &str) -> String {
+    format!("address-of-{user}")
+}
+
+fn index(store: &str) -> usize {
+    SOURCES.iter().position(|(_, of)| *of == store).unwrap()
+}
+
+/// The log of a store whose owner may be away for what is sealed.
+struct Owner {
+    log: EventLogServer,
+    away: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl EventLog for Owner {
+    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadResponse>, Status> {
+        self.log.read(request).await
+    }
+
+    async fn head(&self, request: Request<HeadRequest>) -> Result<Response<HeadResponse>, Status> {
+        self.log.head(request).await
+    }
+
+    async fn unseal(&self, request: Request<UnsealRequest>) -> Result<Response<UnsealResponse>, Status> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("away"));
+        }
+        self.log.unseal(request).await
+    }
 }

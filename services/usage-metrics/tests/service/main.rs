@@ -4,4 +4,5 @@
 mod ai_usage;
 mod auth_events;
 mod env;
+mod erasure;
 mod verify;

@@ -51,8 +51,9 @@ async fn a_doubled_row_is_found() {
     env.execute(
         "alter table auth_event_log drop constraint auth_event_log_store_position;
          alter table fact_turn drop constraint fact_turn_pkey;
-         insert into auth_event_log (store, position, at, type, user_id, detail, trace_id)
-           select store, position, at, type, user_id, detail, trace_id from auth_event_log where store = 'session';
+         insert into auth_event_log (store, position, at, type, user_id, subject, actor, detail, trace_id)
+           select store, position, at, type, user_id, subject, actor, detail, trace_id
+             from auth_event_log where store = 'session';
          insert into fact_turn select * from fact_turn where turn_id = 't1'",
     )
     .await;
@@ -87,10 +88,17 @@ async fn a_forged_row_is_found() {
 #[tokio::test]
 async fn a_changed_row_is_found() {
     let env = projected().await;
+    let replica = env.run();
+    env.signed_in("ada").await;
+    env.session_started("s2", "ada").await;
+    env.settled().await;
+    replica.stop().await;
     env.execute(
         "update auth_event_log set type = 'user.sign_in_failed' where store = 'identity' and position = 2;
          update auth_event_log set user_id = 'bob' where store = 'identity' and position = 1;
-         update auth_event_log set trace_id = null where store = 'session';
+         update auth_event_log set trace_id = null where store = 'session' and position = 1;
+         update auth_event_log set actor = 'eve' where store = 'session' and position = 2;
+         update auth_event_log set subject = 'eve' where store = 'identity' and position = 3;
          update fact_turn set outcome = 'failed' where turn_id = 't1';
          update fact_turn set started_at = started_at - interval '1 day' where turn_id = 't2'",
     )
@@ -100,10 +108,31 @@ async fn a_changed_row_is_found() {
         [
             "usage_metrics.auth_event_log: identity position 1 is about user ada, the row says bob",
             "usage_metrics.auth_event_log: identity position 2 is user.signed_in, the row says user.sign_in_failed",
+            "usage_metrics.auth_event_log: identity position 3 is sealed for ada, the row says eve",
             "usage_metrics.auth_event_log: session position 1 has another trace than its row",
+            "usage_metrics.auth_event_log: session position 2 was done by ada, the row says eve",
             "usage_metrics.fact_turn: turn t1 is completed, the row says failed",
             "usage_metrics.fact_turn: turn t2 began or ended at another time than its row says",
         ]
+    );
+}
+
+#[tokio::test]
+async fn hashes_that_were_put_back_after_the_person_was_erased_are_found() {
+    let env = projected().await;
+    env.erased("ada").await;
+    let replica = env.run();
+    env.settled().await;
+    replica.stop().await;
+    assert_eq!(findings(&env).await, Vec::<String>::new());
+    env.execute(
+        "update auth_event_log set ip_hash = decode(repeat('00', 16), 'hex')
+          where store = 'identity' and position = 2",
+    )
+    .await;
+    assert_eq!(
+        findings(&env).await,
+        ["usage_metrics.auth_event_log: identity position 2 has hashes of a person who was erased"]
     );
 }
 

@@ -44,7 +44,7 @@ async fn bad_requests_to_the_auth_api_are_refused_in_better_auths_shape() {
         (with("rememberMe", json!("maybe")), "VALIDATION_ERROR"),
         (with("email", json!("no-address")), "INVALID_EMAIL"),
         (with("email", json!("a@b@c.example")), "INVALID_EMAIL"),
-        (with("email", json!("ada@school.example\u{0}")), "INVALID_EMAIL"),
+        (with("email", json!("ada@school.example\u{0}")), "VALIDATION_ERROR"),
         (with("password", json!("short")), "PASSWORD_TOO_WEAK"),
         (with("password", json!("Short-1")), "PASSWORD_TOO_SHORT"),
         (with("password", json!(format!("Aa1!{}", "x".repeat(10_000)))), "PASSWORD_TOO_LONG"),
@@ -65,7 +65,6 @@ async fn bad_requests_to_the_auth_api_are_refused_in_better_auths_shape() {
     for (method, path) in [
         (Method::GET, SIGN_UP),
         (Method::PUT, SIGN_IN),
-        (Method::POST, "/api/auth/get-session"),
         (Method::GET, "/api/auth/no-such-thing"),
         (Method::GET, "/api/auth/ok/"),
     ] {

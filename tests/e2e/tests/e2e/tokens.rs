@@ -133,7 +133,7 @@ async fn only_the_mailed_link_verifies_and_only_until_it_expires() {
     let now = clock().timestamp();
     for (field, value, code) in [
         ("exp", json!(now - 1), "TOKEN_EXPIRED"),
-        ("purpose", json!("something-else"), "INVALID_TOKEN"),
+        ("requestType", json!("something-else"), "INVALID_TOKEN"),
         ("exp", json!("tomorrow"), "INVALID_TOKEN"),
     ] {
         let good = std::mem::replace(&mut claims[field], value);
@@ -217,8 +217,10 @@ impl Issuer {
     /// Puts the public key among the old ones, which verify and sign nothing new.
     async fn publish(&self, system: &System) {
         sqlx::query(
-            "insert into session.signing_keys (kid, algorithm, sealed, public_jwk, created_at)
-             values ($1, 'RS256', ''::bytea, $2, '2000-01-01')",
+            "insert into session.signing_keys
+               (kid, algorithm, sealed, public_jwk, created_at, signs_from, generation)
+             overriding system value
+             values ($1, 'RS256', ''::bytea, $2, '2000-01-01', '2000-01-01', 0)",
         )
         .bind(&self.kid)
         .bind(self.jwk())

@@ -1,0 +1,169 @@
+//! Argon2id behind a bounded queue. Hashes of other kinds, of accounts that came from elsewhere,
+//! are verified and reported as worth replacing.
+
+mod stored;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use kernel::{Entropy, Error};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::stored::{Stored, normalised};
+use crate::error;
+
+/// OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const SALT_BYTES: usize = 16;
+
+/// How much of the machine password hashing may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashingOptions {
+    /// Hashes computed side by side, `memory_kib` each. An imported one takes what it was made
+    /// with: scrypt 32 MiB, argon2id up to 256 MiB.
+    pub parallel: usize,
+    /// Sign-ins and sign-ups that may wait for one of them; the next is told to come back.
+    pub queue: usize,
+    /// Argon2id's memory in KiB, at most 256 MiB and with the passes at most 1 GiB in all.
+    pub memory_kib: u32,
+    /// Argon2id's passes over it.
+    pub passes: u32,
+    /// Argon2id's lanes, at most 16. They are computed one after the other.
+    pub lanes: u32,
+}
+
+impl Default for HashingOptions {
+    /// One per core, a queue that empties in about a second, and the cost that OWASP asks for.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { parallel: cores, queue: 32 * cores, memory_kib: MEMORY_KIB, passes: PASSES, lanes: LANES }
+    }
+}
+
+/// What came of comparing a password with a stored hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verified {
+    Right {
+        /// The hash is of another kind or cheaper than what is made today: replace it while the
+        /// password is at hand.
+        upgrade: bool,
+    },
+    Wrong,
+}
+
+/// Hashes and verifies passwords on blocking threads, never more than allowed.
+#[derive(Debug, Clone)]
+pub(crate) struct Hasher {
+    argon2: Argon2<'static>,
+    /// Who is in: hashing or waiting.
+    admitted: Arc<Semaphore>,
+    /// Who is hashing.
+    running: Arc<Semaphore>,
+}
+
+/// A place in the queue, given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    _place: OwnedSemaphorePermit,
+}
+
+impl Hasher {
+    pub(crate) fn new(options: HashingOptions) -> Result<Self, Error> {
+        let params = Params::new(options.memory_kib, options.passes, options.lanes, None)
+            .map_err(|error| error::invalid_options(format!("argon2 parameters: {error}")))?;
+        if !stored::affordable(&params) {
+            return Err(error::invalid_options("argon2 parameters: costlier than allowed".to_owned()));
+        }
+        let parallel = options.parallel.max(1);
+        Ok(Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            admitted: Arc::new(Semaphore::new(parallel + options.queue)),
+            running: Arc::new(Semaphore::new(parallel)),
+        })
+    }
+
+    /// Takes a place in the queue.
+    ///
+    /// # Errors
+    /// `HASH_QUEUE_FULL` at once, rather than an answer after the caller has gone.
+    pub(crate) fn admit(&self) -> Result<Ticket, Error> {
+        Arc::clone(&self.admitted).try_acquire_owned().map(|place| Ticket { _place: place }).map_err(|_| {
+            metrics::counter!("identity_hash_queue_full_total").increment(1);
+            error::hash_queue_full()
+        })
+    }
+
+    /// A PHC string of the password under a fresh salt.
+    pub(crate) async fn hash(
+        &self,
+        ticket: Ticket,
+        password: SecretString,
+        entropy: &dyn Entropy,
+    ) -> Result<String, Error> {
+        let mut salt = [0_u8; SALT_BYTES];
+        entropy.fill(&mut salt);
+        self.run(ticket, move |argon2| {
+            argon2
+                .hash_password_with_salt(normalised(&password).expose_secret().as_bytes(), &salt)
+                .map(|hash| hash.to_string())
+                .map_err(|error| defect("a password could not be hashed", &error))
+        })
+        .await
+    }
+
+    /// Whether the password is the one hashed. Without a hash the work is done all the same and
+    /// the answer is no: the time taken tells nothing about whether there is an account.
+    ///
+    /// # Errors
+    /// `INTERNAL`, at once, for a stored hash of no known kind, malformed or costlier than allowed.
+    pub(crate) async fn verify(
+        &self,
+        ticket: Ticket,
+        password: SecretString,
+        stored: Option<String>,
+    ) -> Result<Verified, Error> {
+        let unusable = |defect| self::defect("a stored hash cannot be used", &defect);
+        let stored = stored.map(|text| Stored::parse(&text)).transpose().map_err(unusable)?;
+        self.run(ticket, move |argon2| {
+            let Some(stored) = stored else {
+                let outcome: Result<PasswordHash, _> =
+                    argon2.hash_password_with_salt(password.expose_secret().as_bytes(), &[0_u8; SALT_BYTES]);
+                drop(outcome);
+                return Ok(Verified::Wrong);
+            };
+            stored.verify(&password, argon2.params()).map_err(unusable)
+        })
+        .await
+    }
+
+    async fn run<T, F>(&self, ticket: Ticket, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Argon2<'static>) -> Result<T, Error> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Error::internal())?;
+        let argon2 = self.argon2.clone();
+        // Both places are held by the thread: a caller who hangs up does not make room for more.
+        let computed = tokio::task::spawn_blocking(move || {
+            let _held = (ticket, permit);
+            let started = Instant::now();
+            let outcome = work(&argon2);
+            metrics::histogram!("identity_hash_seconds").record(started.elapsed());
+            outcome
+        });
+        computed.await.map_err(|error| defect("the hashing thread failed", &error))?
+    }
+}
+
+fn defect(what: &'static str, error: &dyn std::fmt::Display) -> Error {
+    tracing::error!(%error, what);
+    Error::internal()
+}
+
+#[cfg(test)]
+mod tests;
