@@ -1,6 +1,10 @@
 //! Statistics for the benchmarks in `benches/`. Each of them measures us and a named peer in the
 //! same run and prints the ratio: machines differ and are noisy, ratios less so.
 
+mod cpu;
+
+pub use cpu::{children_of, cpu_of, machine, resident};
+
 use std::time::Duration;
 
 /// Latencies of one run.

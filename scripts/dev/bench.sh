@@ -12,6 +12,11 @@ cmd_bench() { # [bench names]
   for name in "$@"; do flags+=(--bench "$name"); done
   prepare_cargo
   run_group "$ROOT" cargo bench --locked -p intellistack-bench --no-run
+  if [ $# -eq 0 ] || [[ " $* " == *" auth "* ]]; then
+    step "peer" npm_ci bench/peer
+    PROFILE=release step "binary" build_binary
+    export INTELLISTACK_BIN
+  fi
   step "Postgres" start_test_cluster
   export NATS_SERVER_BIN TEST_DATABASE_URL
   run_group "$ROOT" cargo bench --locked -p intellistack-bench ${flags[@]+"${flags[@]}"} || status=$?

@@ -55,7 +55,9 @@ impl Verifier {
             .typ
             .as_deref()
             .is_none_or(|typ| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt"));
-        let (true, Algorithm::RS256, Some(kid)) = (access, header.alg, header.kid) else {
+        // No extension is understood here, so none may be demanded (RFC 7515, 4.1.11).
+        let plain = access && header.crit.is_none();
+        let (true, Algorithm::RS256, Some(kid)) = (plain, header.alg, header.kid) else {
             return Err(TokenError::Invalid);
         };
         let key = self.keys.key(&kid).await.map_err(|error| match error {

@@ -51,6 +51,8 @@ struct Inner {
     /// Position of the last event observed; none before the first load. The lock is held while one
     /// is observed: each is, once and in order.
     applied: watch::Sender<Option<u64>>,
+    /// What the owner said last.
+    heard: Mutex<Option<Head>>,
     /// Everything that was committed before this moment has been observed.
     confirmed: Mutex<Option<Instant>>,
 }
@@ -61,6 +63,8 @@ enum TailError {
     Bus(String),
     #[error(transparent)]
     Log(#[from] ReadError),
+    #[error("the owner is away, and had not published everything")]
+    Unpublished,
     #[error("the log ends at {0}, before what was read of it")]
     Rewound(u64),
 }
@@ -80,8 +84,8 @@ impl Tail {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let stream = bus::stream_name(namespace, store);
-        let (applied, confirmed) = (watch::Sender::new(None), Mutex::new(None));
-        Self(Arc::new(Inner { store, nats, stream, log, observer, clock, applied, confirmed }))
+        let (applied, heard, confirmed) = (watch::Sender::new(None), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { store, nats, stream, log, observer, clock, applied, heard, confirmed }))
     }
 
     /// Everything committed longer ago than this has been observed; none while nothing is known.
@@ -130,9 +134,11 @@ impl Tail {
         let Some(applied) = self.position() else { return self.load().await };
         let asked_at = self.0.clock.now();
         let head = match timeout(PATIENCE, self.0.log.head(self.0.store)).await {
-            Ok(Ok(head)) => head,
-            // Nothing is recorded without its owner: what the bus has is all there is.
-            Ok(Err(_)) | Err(_) => Head { position: self.end_of_bus().await?, unsequenced_since: None },
+            Ok(Ok(head)) => {
+                *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
+                head
+            }
+            Ok(Err(_)) | Err(_) => self.head_without_owner().await?,
         };
         if head.position < applied {
             return Err(TailError::Rewound(head.position));
@@ -142,6 +148,19 @@ impl Tail {
         let confirmed = started.checked_sub(waiting.to_std().unwrap_or_default());
         self.set_confirmed(confirmed);
         Ok(())
+    }
+
+    /// Nothing is recorded without its owner: what the bus has is all there is, unless the owner had
+    /// more to publish when it went. What it recorded since it was last asked, and did not publish,
+    /// stays unknown until it is back.
+    async fn head_without_owner(&self) -> Result<Head, TailError> {
+        let heard = *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = self.end_of_bus().await?;
+        let published = |head: &Head| head.unsequenced_since.is_none() && head.position <= position;
+        if heard.is_some_and(|head| published(&head)) {
+            return Ok(Head { position, unsequenced_since: None });
+        }
+        Err(TailError::Unpublished)
     }
 
     async fn load(&self) -> Result<(), TailError> {

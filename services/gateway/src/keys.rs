@@ -18,6 +18,7 @@ impl SessionKeys {
 #[async_trait]
 impl JwksSource for SessionKeys {
     async fn fetch(&self) -> Result<JwkSet, JwksError> {
+        metrics::counter!("gateway_key_set_fetches_total").increment(1);
         let answer = self.0.clone().get_jwks(GetJwksRequest {}).await.map_err(|_| JwksError::Unavailable)?;
         serde_json::from_str(&answer.into_inner().jwks_json).map_err(|error| {
             tracing::error!(%error, "the session service answered no JWKS");

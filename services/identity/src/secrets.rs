@@ -220,6 +220,8 @@ pub(crate) fn token_hash(token: &str) -> [u8; 32] {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use kernel::SeededEntropy;
 

@@ -11,6 +11,7 @@
 
 mod api;
 mod browser;
+mod canary;
 pub mod ledger;
 mod mail;
 mod model;
@@ -28,9 +29,10 @@ mod wait;
 
 pub use api::{Answer, Api};
 pub use browser::Browser;
+pub use canary::Canary;
 pub use mail::{Mail, MailCatcher};
 pub use model::{Model, Script};
-pub use nats::Nats;
+pub use nats::{Message, Nats};
 pub use node::run_node;
 pub use postgres::Postgres;
 pub use process::Process;

@@ -65,6 +65,14 @@ impl Postgres {
         &self.url
     }
 
+    /// Where the files are. Only for a cluster of its own.
+    pub fn data_folder(&self) -> PathBuf {
+        match &self.place {
+            Place::Own(cluster) => cluster.data.path().join("data"),
+            Place::Shared { .. } => panic!("the shared cluster holds other tests' data, too"),
+        }
+    }
+
     /// Connections for looking from outside.
     pub fn pool(&self) -> PgPool {
         let options: PgConnectOptions = self.url.parse().expect("a Postgres URL");
@@ -153,6 +161,8 @@ impl Cluster {
             "max_connections=200",
             "fsync=off",
             "timezone=UTC",
+            // What is no longer needed of the log is deleted, not kept for later use.
+            "wal_recycle=off",
         ] {
             command.args(["-c", option]);
         }

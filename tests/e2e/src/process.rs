@@ -1,10 +1,13 @@
 use std::fs::{File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::wait::within;
+
+const PORTS: u32 = 12_000;
+const PORTS_OF_A_TEST: u32 = 60;
 
 /// A running program whose output goes to a file; killed when dropped.
 #[derive(Debug)]
@@ -80,9 +83,13 @@ fn open_log(path: &Path) -> File {
 }
 
 /// A port that was free a moment ago, below those that the kernel gives to outgoing connections: none
-/// of these takes it before it is used.
+/// of these takes it before it is used. No port is given twice, and tests that run side by side are
+/// given others.
 pub fn free_port() -> u16 {
-    let random = || u16::try_from(RandomState::new().hash_one(()) % 12_000).unwrap_or_default();
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let block = std::process::id() % (PORTS / PORTS_OF_A_TEST) * PORTS_OF_A_TEST;
+    let next = || 20_000 + (block + NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
     let fits = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    std::iter::repeat_with(|| 20_000 + random()).find(fits).expect("a free port")
+    let ports = std::iter::repeat_with(next).filter_map(|port| u16::try_from(port).ok());
+    ports.into_iter().find(fits).expect("a free port")
 }

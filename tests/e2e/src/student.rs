@@ -13,6 +13,8 @@ const COOKIE: &str = "better-auth.session_token";
 #[derive(Debug, Clone)]
 pub struct Student {
     pub api: Api,
+    /// Of the page that sends the requests: the one under which the gateway is known.
+    pub origin: String,
     pub email: String,
     /// `name=value` of the session cookie; empty when signed out.
     pub cookie: String,
@@ -21,7 +23,14 @@ pub struct Student {
 impl Student {
     /// Nobody yet: no account, no session.
     pub fn new(api: &Api, email: &str) -> Self {
-        Self { api: api.clone(), email: email.to_owned(), cookie: String::new() }
+        let origin = api.origin().to_owned();
+        Self { api: api.clone(), origin, email: email.to_owned(), cookie: String::new() }
+    }
+
+    /// The same browser, led to another gateway of the same origin.
+    #[must_use]
+    pub fn at(&self, gateway: &Api) -> Self {
+        Self { api: gateway.clone(), ..self.clone() }
     }
 
     pub async fn sign_up(&mut self) -> Answer {
@@ -57,7 +66,7 @@ impl Student {
 
     /// A request as a page of ours sends it.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.api.request(method, path).header("origin", self.api.origin());
+        let request = self.api.request(method, path).header("origin", &self.origin);
         if self.cookie.is_empty() { request } else { request.header("cookie", &self.cookie) }
     }
 

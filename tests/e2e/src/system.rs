@@ -30,6 +30,11 @@ pub const SERVICES: [&str; 8] = [
     "gateway",
 ];
 
+const GATEWAY_2: &str = "gateway-2";
+/// Name and service of the processes that [`Plan::replicas`] adds.
+const REPLICAS: [(&str, &str); 3] =
+    [("identity-2", "identity"), ("session-2", "session"), (GATEWAY_2, "gateway")];
+
 /// The sample course of the repository.
 const COURSE: &str = "algorithms";
 
@@ -46,6 +51,8 @@ pub struct Plan {
     unlock: &'static str,
     message_limit: u32,
     providers: bool,
+    replicas: bool,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// A running system.
@@ -58,6 +65,8 @@ pub struct System {
     pub providers: Option<Providers>,
     pub model: Model,
     pub api: Api,
+    /// The second gateway of [`Plan::replicas`], under the same public origin.
+    pub second: Option<Api>,
     pub settings: Settings,
     folder: PathBuf,
     environment: BTreeMap<String, String>,
@@ -83,6 +92,8 @@ impl System {
             unlock: "sequential",
             message_limit: 20,
             providers: false,
+            replicas: false,
+            variables: Vec::new(),
         }
     }
 }
@@ -122,6 +133,20 @@ impl Plan {
         Self { providers: true, ..self }
     }
 
+    /// Two of each service that lets people in: the second gateway talks to the second identity and
+    /// the second session service.
+    #[must_use]
+    pub fn replicas(self) -> Self {
+        Self { replicas: true, one_process_per_service: true, ..self }
+    }
+
+    /// A setting of the binary.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
     /// Starts everything, imports the sample course, and waits until all is ready.
     pub async fn start(self) -> System {
         let settings = Settings::load();
@@ -153,8 +178,10 @@ impl Plan {
         if !self.offline_tutor {
             environment.insert("OPENAI_BASE_URL".to_owned(), model.url().to_owned());
         }
+        environment.extend(self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let mut system = System {
             api: Api::new(&origin),
+            second: None,
             postgres,
             nats,
             mail,
@@ -171,7 +198,7 @@ impl Plan {
             &["import-course", &course.display().to_string(), "--slug", COURSE, "--unlock", self.unlock],
             "",
         );
-        system.plan_processes(self.one_process_per_service);
+        system.plan_processes(self.one_process_per_service, self.replicas);
         for name in system.names() {
             system.spawn(name);
         }
@@ -200,24 +227,40 @@ impl Plan {
 }
 
 impl System {
-    fn plan_processes(&mut self, one_per_service: bool) {
+    fn plan_processes(&mut self, one_per_service: bool, replicas: bool) {
         if !one_per_service {
             self.add("all", vec!["all"], Vec::new());
             return;
         }
-        let grpc: Vec<(&str, u16)> = SERVICES.iter().map(|service| (*service, free_port())).collect();
-        let peers: Vec<(String, String)> = grpc
-            .iter()
-            .filter(|(service, _)| *service != "gateway")
-            .map(|(service, port)| {
-                let name = format!("{}_URL", service.to_uppercase().replace('-', "_"));
-                (name, format!("http://127.0.0.1:{port}"))
-            })
-            .collect();
-        for (service, port) in grpc {
-            let mut environment = peers.clone();
+        let mut peers = BTreeMap::new();
+        self.plan_services(&SERVICES.map(|service| (service, service)), &mut peers);
+        if replicas {
+            let http = free_port();
+            self.plan_services(&REPLICAS, &mut peers);
+            let (_, Running { environment, .. }) =
+                self.processes.iter_mut().find(|(name, _)| **name == GATEWAY_2).expect("the second gateway");
+            environment.push(("HTTP_ADDR".to_owned(), format!("127.0.0.1:{http}")));
+            self.second = Some(Api::new(&format!("http://127.0.0.1:{http}")));
+        }
+    }
+
+    /// Adds services, each under a name, that know these peers and each other.
+    fn plan_services(
+        &mut self,
+        services: &[(&'static str, &'static str)],
+        peers: &mut BTreeMap<String, String>,
+    ) {
+        let grpc: Vec<u16> = services.iter().map(|_| free_port()).collect();
+        for ((_, service), port) in
+            services.iter().zip(&grpc).filter(|((_, service), _)| *service != "gateway")
+        {
+            let name = format!("{}_URL", service.to_uppercase().replace('-', "_"));
+            peers.insert(name, format!("http://127.0.0.1:{port}"));
+        }
+        for ((name, service), port) in services.iter().zip(grpc) {
+            let mut environment: Vec<(String, String)> = peers.clone().into_iter().collect();
             environment.push(("GRPC_ADDR".to_owned(), format!("127.0.0.1:{port}")));
-            self.add(service, vec![service], environment);
+            self.add(name, vec![service], environment);
         }
     }
 
@@ -342,11 +385,22 @@ impl System {
         COURSE
     }
 
+    /// Both gateways of [`Plan::replicas`].
+    pub fn gateways(&self) -> [&Api; 2] {
+        [&self.api, self.second.as_ref().expect("the plan has replicas")]
+    }
+
     pub fn auth_secret(&self) -> &str {
         &self.environment["AUTH_SECRET"]
     }
 
-    /// Folder of the logs.
+    /// What every process has written so far, each with its name.
+    pub fn logs(&self) -> Vec<(&'static str, String)> {
+        let read = |name| std::fs::read(log_path(&self.folder, name)).unwrap_or_default();
+        self.processes.keys().map(|name| (*name, String::from_utf8_lossy(&read(name)).into_owned())).collect()
+    }
+
+    /// Folder of the logs, and of the bus's store.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

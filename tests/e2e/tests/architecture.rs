@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const PREFIX: &str = "intellistack-";
 
 /// What a library may use of ours. What is not listed here is not a library of ours.
-const LIBS: [(&str, &[&str]); 7] = [
+const LIBS: [(&str, &[&str]); 8] = [
     ("kernel", &[]),
     ("api", &["kernel"]),
     ("auth", &["kernel"]),
@@ -17,7 +17,11 @@ const LIBS: [(&str, &[&str]); 7] = [
     ("projection", &["kernel", "api", "eventstore"]),
     ("runtime", &["kernel"]),
     ("testkit", &["kernel", "runtime"]),
+    ("fuzz", &[]),
 ];
+
+/// For tests.
+const DEV_ONLY: [&str; 2] = ["testkit", "fuzz"];
 
 /// Neither a runtime nor a wire nor a database below the domain.
 const NOT_BELOW_KERNEL: [&str; 8] =
@@ -34,8 +38,8 @@ fn judge(from: &str, to: &str, kind: Kind) -> Result<(), String> {
     let refuse = |why: &str| Err(format!("{from} -> {to}: {why}"));
     let (from_folder, from_name) = from.split_once('/').unwrap_or((from, ""));
     let (to_folder, to_name) = to.split_once('/').unwrap_or((to, ""));
-    if to_name == "testkit" && kind == Kind::Normal && from_folder != "bench" {
-        return refuse("testkit is a dev-dependency only");
+    if DEV_ONLY.contains(&to_name) && kind == Kind::Normal && from_folder != "bench" {
+        return refuse("a dev-dependency only");
     }
     match (from_folder, to_folder) {
         (_, "bin") => refuse("nothing depends on a binary"),
@@ -49,7 +53,7 @@ fn judge(from: &str, to: &str, kind: Kind) -> Result<(), String> {
             match allowed {
                 None => refuse("a new library: say in this test what it may use"),
                 Some(allowed) if allowed.contains(&to_name) => Ok(()),
-                Some(_) if to_name == "testkit" && from_name != "kernel" => Ok(()),
+                Some(_) if DEV_ONLY.contains(&to_name) && from_name != "kernel" => Ok(()),
                 Some(_) => refuse("not among what this library may use"),
             }
         }
@@ -104,6 +108,7 @@ fn a_forbidden_edge_is_found() {
         ("services/identity", "bin/intellistack", Kind::Normal),
         ("services/identity", "libs/testkit", Kind::Normal),
         ("bin/intellistack", "libs/testkit", Kind::Normal),
+        ("libs/auth", "libs/fuzz", Kind::Normal),
         ("libs/auth", "services/session", Kind::Normal),
         ("libs/eventstore", "libs/projection", Kind::Normal),
         ("libs/kernel", "libs/api", Kind::Normal),

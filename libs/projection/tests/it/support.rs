@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use eventstore::{Meta, Publisher, RecordedEvent, Store};
 use kernel::{Clock, ManualClock, NewEvent};
 use projection::{ApplyError, EventLogReader, Head, Projection, Projector, ProjectorStatus, ReadError, Tail};
@@ -165,6 +166,8 @@ impl World {
 pub(crate) struct Counted {
     pub(crate) store: Store,
     pub(crate) away: AtomicBool,
+    /// Something is recorded that has no position yet.
+    pub(crate) behind: AtomicBool,
     pub(crate) answered: AtomicU64,
     /// Head of the log as the owner answers it.
     pub(crate) head: AtomicU64,
@@ -175,6 +178,7 @@ impl Counted {
         Arc::new(Self {
             store: store.clone(),
             away: AtomicBool::new(false),
+            behind: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             head: AtomicU64::new(u64::MAX),
         })
@@ -198,7 +202,9 @@ impl EventLogReader for Counted {
             return Err(ReadError::Unavailable { store: store.to_owned(), detail: "away".to_owned() });
         }
         let head = EventLogReader::head(&self.store, store).await?;
-        Ok(Head { position: head.position.min(self.head.load(Ordering::SeqCst)), ..head })
+        let behind = self.behind.load(Ordering::SeqCst);
+        let unsequenced_since = if behind { Some(DateTime::UNIX_EPOCH) } else { head.unsequenced_since };
+        Ok(Head { position: head.position.min(self.head.load(Ordering::SeqCst)), unsequenced_since })
     }
 }
 

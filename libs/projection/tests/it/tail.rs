@@ -108,6 +108,22 @@ async fn without_the_owner_the_bus_tells() {
 }
 
 #[tokio::test]
+async fn without_an_owner_who_had_more_to_publish_the_bus_does_not_tell() {
+    let scene = scene().await;
+    scene.log.behind.store(true, Ordering::SeqCst);
+    eventually("the copy is old", async || scene.tail.age().filter(|age| *age > FRESH)).await;
+    scene.log.away.store(true, Ordering::SeqCst);
+    scene.world.append_many(3).await;
+    scene.saw(11..=13).await;
+    let age = scene.tail.age();
+    assert!(age.is_none_or(|age| age > FRESH), "{age:?}");
+    scene.log.behind.store(false, Ordering::SeqCst);
+    scene.log.away.store(false, Ordering::SeqCst);
+    scene.is_fresh().await;
+    scene.running.stop().await;
+}
+
+#[tokio::test]
 async fn without_both_the_copy_grows_old() {
     let scene = scene().await;
     scene.log.away.store(true, Ordering::SeqCst);

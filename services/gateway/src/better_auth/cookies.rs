@@ -205,6 +205,8 @@ pub fn expose(headers: &mut HeaderMap, name: &str) {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

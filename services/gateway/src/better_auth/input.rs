@@ -381,6 +381,8 @@ fn kind(value: Option<&Value>) -> &'static str {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use axum::http::{HeaderValue, header};
 

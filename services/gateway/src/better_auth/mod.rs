@@ -17,7 +17,7 @@ mod json;
 mod output;
 mod password;
 mod profile;
-mod redirect;
+pub mod redirect;
 mod sessions;
 mod social;
 mod tokens;

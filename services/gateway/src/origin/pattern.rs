@@ -75,7 +75,8 @@ fn web_origin(target: &str) -> Option<(String, String)> {
     }
     let origin = url.origin().ascii_serialization();
     let host = origin.split_once("://")?.1.to_owned();
-    Some((origin, host))
+    // A wildcard for a label stands for at least one character.
+    (!host.split('.').any(str::is_empty)).then_some((origin, host))
 }
 
 /// A wildcard may stand for sub-domains, parts of a label, ports and numbers of an IPv4 address,
@@ -137,7 +138,7 @@ fn is_scheme(scheme: &str) -> bool {
 }
 
 /// An address of an application: `scheme://authority/path`, read by plain string operations, for
-/// URL parsers disagree on schemes they do not know.
+/// URL parsers disagree on schemes they do not know. What one of them cannot read is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppUrl {
     scheme: String,
@@ -149,7 +150,8 @@ impl AppUrl {
     fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once(':')?;
         let scheme = scheme.to_ascii_lowercase();
-        if !is_scheme(&scheme) || matches!(scheme.as_str(), "http" | "https") {
+        let readable = Url::parse(url).is_ok_and(|url| url.scheme() == scheme);
+        if !readable || !is_scheme(&scheme) || matches!(scheme.as_str(), "http" | "https") {
             return None;
         }
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
@@ -171,15 +173,17 @@ impl AppUrl {
 }
 
 /// The decoded parts of a path, with `.` and `..` resolved, so that a pinned path cannot be left.
+/// An encoded slash parts a path for some readers and not for others: refused.
 fn segments(path: &str) -> Option<Vec<String>> {
-    let decoded = percent_decode_str(path).decode_utf8().ok()?;
     let mut parts = Vec::new();
-    for part in decoded.split('/') {
-        match part {
+    for part in path.split('/') {
+        let part = percent_decode_str(part).decode_utf8().ok()?;
+        match &*part {
             "" | "." => {}
             ".." => {
                 parts.pop();
             }
+            part if part.contains(['/', '\\']) => return None,
             part => parts.push(part.to_owned()),
         }
     }

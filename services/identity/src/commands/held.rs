@@ -1,11 +1,12 @@
 use api::common::Personal;
 use chrono::{DateTime, Utc};
+use eventstore::sealing::Vault;
 use eventstore::{Appended, Meta, Opened, Private, StoreError};
 use kernel::{Error, EventCodec, NewEvent, UserId};
 use prost::Message;
 use sqlx::PgConnection;
 
-use super::Cx;
+use super::{Cx, subject_of_address};
 use crate::domain::account::{Account, Event, stream};
 use crate::error;
 use crate::mail::{self, MailRequest};
@@ -97,6 +98,14 @@ impl Recorded {
     pub(crate) async fn save(&mut self, cx: &Cx, person: &Person, now: DateTime<Utc>) -> Result<(), Error> {
         let email_key = cx.secrets.key_of(&person.account.email);
         users::save(self.appended.tx(), person, &email_key, now).await.map_err(taken)
+    }
+
+    /// The person has left this address: attempts at it from before there was an account are nobody's
+    /// any more, and cannot be found by whoever erases the person later.
+    pub(crate) async fn forget_address(&mut self, cx: &Cx, former: &str) -> Result<(), Error> {
+        let subject = subject_of_address(&cx.secrets.key_of(former));
+        Vault::destroy(self.appended.tx(), &subject).await?;
+        Ok(())
     }
 
     /// Sends a mail once the events are recorded.

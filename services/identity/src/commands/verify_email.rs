@@ -116,6 +116,7 @@ async fn change(
         user_id: account.id.to_string(),
         by: By::User.as_str().to_owned(),
         email_verified: account.email_verified,
+        session_epoch: 0,
     });
     let personal = Personal { new_email: new_email.clone(), ..before.personal(origin) };
     let notice = MailRequest::new(&before, MailKind::EmailChanged, String::new(), now)
@@ -126,6 +127,7 @@ async fn change(
     recorded.save(cx, &person, now).await.map_err(|error| {
         if error.reason == error::user_exists().reason { error::invalid_token() } else { error }
     })?;
+    recorded.forget_address(cx, &before.email).await?;
     mailed_tokens::delete_all(recorded.tx(), &person.account.id).await?;
     if before.email_verified {
         recorded.mail(&notice).await?;

@@ -3,6 +3,8 @@ use std::fmt;
 /// RFC 5321, section 4.5.3.1: 64 bytes before the `@`, 254 in all.
 const MAX_LOCAL: usize = 64;
 const MAX_TOTAL: usize = 254;
+/// RFC 1035, section 2.3.4.
+const MAX_LABEL: usize = 63;
 
 /// An address in its one stored form. Only ASCII gets here, so lower case is the whole
 /// normalisation and no two spellings of one address exist (homoglyphs, NFKC).
@@ -14,7 +16,7 @@ pub(crate) struct InvalidEmail;
 
 impl EmailAddress {
     /// The rule of the Better-Auth contract: a dotted domain, a top level of two or more letters,
-    /// an ASCII local part. Not trimmed.
+    /// an ASCII local part. Not trimmed. A domain that no mail can reach is none.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let (local, domain) = text.split_once('@').ok_or(InvalidEmail)?;
         let fits = text.len() <= MAX_TOTAL && local.len() <= MAX_LOCAL;
@@ -48,12 +50,17 @@ fn is_local(local: &str) -> bool {
 fn is_domain(domain: &str) -> bool {
     let Some((labels, top)) = domain.rsplit_once('.') else { return false };
     let is_label = |label: &str| {
-        label.starts_with(|first: char| first.is_ascii_alphanumeric())
+        label.len() <= MAX_LABEL
+            && label.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && !label.ends_with('-')
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    top.len() >= 2 && top.bytes().all(|byte| byte.is_ascii_alphabetic()) && labels.split('.').all(is_label)
+    let is_top = (2..=MAX_LABEL).contains(&top.len()) && top.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_top && labels.split('.').all(is_label)
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +75,7 @@ mod tests {
     fn what_is_no_address_is_refused() {
         let long_local = format!("{}@example.com", "a".repeat(65));
         let long = format!("a@{}.com", "b.".repeat(130));
+        let long_label = format!("a@{}.com", "b".repeat(64));
         for bad in [
             "",
             "a",
@@ -85,6 +93,7 @@ mod tests {
             "a@b@example.com",
             "a b@example.com",
             "a@-example.com",
+            "a@example-.com",
             "a@exa_mple.com",
             "a@.com",
             "ä@example.com",
@@ -96,6 +105,7 @@ mod tests {
             "a'@example.com",
             &long_local,
             &long,
+            &long_label,
         ] {
             assert_eq!(EmailAddress::parse(bad), Err(InvalidEmail), "{bad:?}");
         }

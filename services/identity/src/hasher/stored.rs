@@ -160,4 +160,6 @@ fn scrypt_key(password: &SecretString, salt: &str) -> Result<[u8; SCRYPT_KEY_BYT
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -27,7 +27,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// With the provider's newest tokens, sealed. What is not told keeps its worth for ever.
+    /// With the provider's newest tokens, sealed; what it did not give anew stays as it was.
     ///
     /// # Errors
     /// `INTERNAL` when nothing can be sealed.
@@ -37,7 +37,11 @@ impl Link {
         key: &SubjectKey,
         now: DateTime<Utc>,
     ) -> Result<Self, Error> {
-        let plain = Zeroizing::new(serde_json::to_vec(tokens).map_err(|_| Error::internal())?);
+        let tokens = match self.open_tokens(key) {
+            Some(old) => tokens.clone().over(old),
+            None => tokens.clone(),
+        };
+        let plain = Zeroizing::new(serde_json::to_vec(&tokens).map_err(|_| Error::internal())?);
         let sealed = key.seal(&self.place(), &plain).map_err(|error| {
             tracing::error!(%error, "a provider's tokens could not be sealed");
             Error::internal()
@@ -109,16 +113,64 @@ pub(crate) async fn insert(db: &mut PgConnection, link: &Link) -> Result<(), Sto
 }
 
 /// Keeps the provider's newest tokens.
-pub(crate) async fn save_tokens(db: &mut PgConnection, link: &Link) -> Result<(), StoreError> {
+pub(crate) async fn save_tokens(db: impl PgExecutor<'_>, link: &Link) -> Result<(), StoreError> {
     sqlx::query(
         "update linked_accounts
-         set tokens = $2, access_expires_at = $3, refresh_expires_at = $4, updated_at = $5 where id = $1",
+         set tokens = $2, access_expires_at = $3, refresh_expires_at = $4, updated_at = $5,
+           refreshing_until = null
+         where id = $1",
     )
     .bind(&link.id)
     .bind(&link.tokens)
     .bind(link.access_expires_at)
     .bind(link.refresh_expires_at)
     .bind(link.updated_at)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Says whether the caller may use the refresh token that it read, until then: nobody else does,
+/// and nobody replaced it.
+pub(crate) async fn lease_refresh(
+    db: impl PgExecutor<'_>,
+    link: &Link,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let leased = sqlx::query(
+        "update linked_accounts set refreshing_until = $4
+         where id = $1 and tokens = $2 and (refreshing_until is null or refreshing_until <= $3)",
+    )
+    .bind(&link.id)
+    .bind(&link.tokens)
+    .bind(now)
+    .bind(until)
+    .execute(db)
+    .await?;
+    Ok(leased.rows_affected() == 1)
+}
+
+/// Keeps renewed tokens, unless a sign-in brought newer ones meanwhile. None: the lease ends with
+/// nothing.
+pub(crate) async fn end_refresh(
+    db: impl PgExecutor<'_>,
+    before: &Link,
+    renewed: Option<&Link>,
+) -> Result<(), StoreError> {
+    let kept = renewed.unwrap_or(before);
+    sqlx::query(
+        "update linked_accounts
+         set tokens = $3, access_expires_at = $4, refresh_expires_at = $5, updated_at = $6,
+           refreshing_until = null
+         where id = $1 and tokens = $2",
+    )
+    .bind(&before.id)
+    .bind(&before.tokens)
+    .bind(&kept.tokens)
+    .bind(kept.access_expires_at)
+    .bind(kept.refresh_expires_at)
+    .bind(kept.updated_at)
     .execute(db)
     .await?;
     Ok(())

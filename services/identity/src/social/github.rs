@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Authorization, Client, Failure, Flow, Profile, Tokens, scopes_of};
+use super::{Authorization, Client, Failure, Flow, Profile, Tokens, refusal_of, scopes_of};
 use crate::error;
 
 type Configured = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -88,14 +88,14 @@ impl GitHub {
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(flow.pkce_verifier.clone()));
         let answer = request.request_async(&self.client.http).await;
-        Ok(self.tokens(&answer.map_err(|error| Failure::Exchange(error.to_string()))?))
+        Ok(self.tokens(&answer.map_err(|error| refusal_of(&error))?))
     }
 
     /// Only apps with tokens that expire have any.
     pub(super) async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Failure> {
         let token = RefreshToken::new(refresh_token.to_owned());
         let answer = self.oauth.exchange_refresh_token(&token).request_async(&self.client.http).await;
-        Ok(self.tokens(&answer.map_err(|error| Failure::Exchange(error.to_string()))?))
+        Ok(self.tokens(&answer.map_err(|error| refusal_of(&error))?))
     }
 
     fn tokens(&self, answer: &BasicTokenResponse) -> Tokens {
@@ -114,14 +114,17 @@ impl GitHub {
     pub(super) async fn profile(&self, access_token: &str) -> Result<Profile, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::Profile(error.to_string());
         let http = &self.client.http;
-        let raw = http.get_json(&self.user, access_token).await.map_err(|error| failed(&error))?;
-        let user: User = serde_json::from_value(raw.clone()).map_err(|error| failed(&error))?;
-        let listed = http.get_json(&self.emails, access_token).await.map_err(|error| failed(&error))?;
-        let listed: Vec<Address> = serde_json::from_value(listed).map_err(|error| failed(&error))?;
+        let raw = http.get_json(&self.user, Some(access_token)).await.map_err(|error| failed(&error))?;
+        let odd = |_| Failure::Profile("the answer is not what GitHub documents".to_owned());
+        let user = User::deserialize(&raw).map_err(odd)?;
+        let listed = http.get_json(&self.emails, Some(access_token)).await.map_err(|error| failed(&error))?;
+        let listed = Vec::<Address>::deserialize(listed).map_err(odd)?;
         let public = user.email.filter(|email| !email.is_empty());
         let primary = || listed.iter().find(|address| address.primary).map(|address| address.email.clone());
         let email = public.or_else(primary);
-        let verified = |email: &str| listed.iter().any(|address| address.verified && address.email == email);
+        let verified = |email: &str| {
+            listed.iter().any(|address| address.verified && address.email.eq_ignore_ascii_case(email))
+        };
         Ok(Profile {
             subject: user.id.to_string(),
             email_verified: email.as_deref().is_some_and(verified),

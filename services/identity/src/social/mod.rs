@@ -1,8 +1,10 @@
 //! Other providers that sign people in: OpenID Connect issuers and GitHub. What differs between them
 //! is here; what a sign-in means is in `commands`.
 
+mod cached;
 mod github;
 mod http;
+mod id_token;
 mod openid;
 
 use std::fmt;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kernel::{Clock, Error};
+use oauth2::RequestTokenError;
+use oauth2::basic::BasicErrorResponse;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -118,6 +122,26 @@ impl fmt::Debug for Profile {
     }
 }
 
+impl Tokens {
+    /// What the provider did not give anew stays as it was: many give a refresh token only once, and
+    /// renewing leaves out what did not change (RFC 6749, section 6).
+    #[must_use]
+    pub(crate) fn over(self, old: Self) -> Self {
+        let (access, access_expires_at) = if self.access.is_empty() {
+            (old.access, old.access_expires_at)
+        } else {
+            (self.access, self.access_expires_at)
+        };
+        Self {
+            access,
+            access_expires_at,
+            refresh: self.refresh.or(old.refresh),
+            id: self.id.or(old.id),
+            scopes: self.scopes,
+        }
+    }
+}
+
 impl Profile {
     /// A name that we would not take is replaced by the address's local part, a picture left out.
     fn sanitised(mut self) -> Self {
@@ -136,6 +160,8 @@ pub(crate) enum Failure {
     Exchange(String),
     /// Who it is cannot be told: an ID token that does not hold, no profile.
     Profile(String),
+    /// The ID token has no nonce.
+    Unbound,
 }
 
 impl fmt::Display for Failure {
@@ -143,6 +169,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Exchange(detail) => write!(f, "no tokens: {detail}"),
             Self::Profile(detail) => write!(f, "no profile: {detail}"),
+            Self::Unbound => f.write_str("the ID token has no nonce"),
         }
     }
 }
@@ -214,12 +241,21 @@ impl Provider {
         }
     }
 
+    /// Is this how the provider names itself in answers (RFC 9207)?
+    pub(crate) fn is_named(&self, issuer: &str) -> bool {
+        let own = issuer == self.issuer;
+        match &self.protocol {
+            Protocol::OpenId(_) => own,
+            Protocol::GitHub(_) => own || issuer.strip_prefix(&*self.issuer) == Some("/login/oauth"),
+        }
+    }
+
     /// Is this the issuer that the answer must name (RFC 9207)?
     pub(crate) async fn answered_by(&self, issuer: Option<&str>) -> bool {
         match &self.protocol {
             Protocol::OpenId(openid) => openid.answered_by(issuer).await,
-            // It has no metadata that would bind it to a name.
-            Protocol::GitHub(_) => true,
+            // It has no metadata that would bind it to name itself.
+            Protocol::GitHub(_) => issuer.is_none_or(|issuer| self.is_named(issuer)),
         }
     }
 
@@ -244,10 +280,11 @@ impl Provider {
         &self,
         token: &str,
         nonce: &str,
+        access: &str,
     ) -> Option<Result<Profile, Failure>> {
         match &self.protocol {
             Protocol::OpenId(openid) => {
-                Some(openid.profile_of_id_token(token, nonce).await.map(Profile::sanitised))
+                Some(openid.profile_of_id_token(token, nonce, access).await.map(Profile::sanitised))
             }
             Protocol::GitHub(_) => None,
         }
@@ -307,11 +344,32 @@ impl Providers {
         &self.0
     }
 
+    /// The provider that an account was linked by. One that has another issuer by now must not get the
+    /// tokens of the former.
+    pub(crate) fn of_link(&self, id: &str, issuer: &str) -> Option<&Provider> {
+        self.0.iter().find(|provider| provider.id == id && provider.issuer == issuer)
+    }
+
     /// # Errors
     /// `PROVIDER_NOT_FOUND`.
     pub(crate) fn get(&self, id: &str) -> Result<&Provider, Error> {
         self.0.iter().find(|provider| provider.id == id).ok_or_else(error::provider_not_found)
     }
+}
+
+/// Why a token endpoint gave nothing. Its own text is not repeated: it may quote what was sent.
+fn refusal_of(error: &RequestTokenError<http::HttpError, BasicErrorResponse>) -> Failure {
+    Failure::Exchange(match error {
+        RequestTokenError::ServerResponse(refusal) => {
+            let code = refusal.error().to_string();
+            let code: String = code.chars().filter(char::is_ascii_graphic).take(64).collect();
+            format!("refused: {code}")
+        }
+        RequestTokenError::Request(error) => error.to_string(),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            "an answer that cannot be read".to_owned()
+        }
+    })
 }
 
 /// Scopes as providers write them: apart by spaces, or by commas at GitHub.

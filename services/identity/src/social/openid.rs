@@ -1,83 +1,95 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
+use jsonwebtoken::jwk::JwkSet;
 use kernel::{Clock, Error};
-use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod,
-    CoreGrantType, CoreIdToken, CoreIdTokenClaims, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
-    CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode, CoreResponseType,
-    CoreSubjectIdentifierType,
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
-use openidconnect::{
-    AccessToken, AccessTokenHash, AdditionalProviderMetadata, AuthType, AuthorizationCode,
-    ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, IssuerUrl, LoginHint, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
-    ProviderMetadata, RedirectUrl, RefreshToken, Scope, SignatureVerificationError, TokenResponse,
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Mutex;
 use url::Url;
 
-use super::{Authorization, Client, Failure, Flow, Profile, Tokens, scopes_of};
+use super::cached::Cached;
+use super::id_token::{self, Claims, Expected, Fault, Person};
+use super::{Authorization, Client, Failure, Flow, Profile, Tokens, refusal_of, scopes_of};
 use crate::error;
 
+/// As which Google issues ID tokens.
+const GOOGLE: &str = "https://accounts.google.com";
 /// How long metadata and keys are kept.
-const KEPT: TimeDelta = TimeDelta::hours(1);
+const METADATA_FOR: TimeDelta = TimeDelta::hours(1);
+const KEYS_FOR: TimeDelta = TimeDelta::minutes(10);
 /// A token with an unknown key asks for the keys again at most this often.
 const REFETCH: TimeDelta = TimeDelta::seconds(10);
-/// What an ID token may be signed with: never a shared secret, never nothing (RFC 8725, section 3.1).
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 3] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-];
-/// Clocks of two machines may differ by this much.
-const LEEWAY: TimeDelta = TimeDelta::minutes(1);
+/// An ID token that a client brings is as old as this at most.
+const BROUGHT_WITHIN: TimeDelta = TimeDelta::hours(1);
 
-/// RFC 9207, section 3.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct NamesItself {
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
-}
-
-impl AdditionalProviderMetadata for NamesItself {}
-
-type Metadata = ProviderMetadata<
-    NamesItself,
-    CoreAuthDisplay,
-    CoreClientAuthMethod,
-    CoreClaimName,
-    CoreClaimType,
-    CoreGrantType,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJweKeyManagementAlgorithm,
-    CoreJsonWebKey,
-    CoreResponseMode,
-    CoreResponseType,
-    CoreSubjectIdentifierType,
->;
-
-type Discovered = CoreClient<
+type Answer = StandardTokenResponse<IdToken, BasicTokenType>;
+type Configured = oauth2::Client<
+    BasicErrorResponse,
+    Answer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
     EndpointSet,
     EndpointNotSet,
     EndpointNotSet,
     EndpointNotSet,
-    EndpointMaybeSet,
-    EndpointMaybeSet,
+    EndpointSet,
 >;
 
-/// An issuer of OpenID Connect (Core 1.0, Discovery 1.0), as the crate `openidconnect` speaks it.
+/// What OpenID adds to the answer of a token endpoint (Core 1.0, section 3.1.3.3).
+#[derive(Serialize, Deserialize)]
+struct IdToken {
+    #[serde(default)]
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdToken {}
+
+impl fmt::Debug for IdToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdToken")
+    }
+}
+
+/// OpenID Connect Discovery 1.0, section 3; RFC 9207, section 3.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: Url,
+    token_endpoint: Url,
+    #[serde(default)]
+    userinfo_endpoint: Option<Url>,
+    jwks_uri: Url,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+/// An issuer of OpenID Connect (Core 1.0, Discovery 1.0). The OAuth in it is that of the crate
+/// `oauth2`; ID tokens are verified by `jsonwebtoken` on aws-lc-rs, since `openidconnect` brings the
+/// crate `rsa` (`RUSTSEC-2023-0071`).
 pub(super) struct OpenId {
     client: Client,
-    issuer: IssuerUrl,
+    issuer: String,
+    /// The issuer, and how else it may name itself in ID tokens.
+    issuers: Vec<String>,
     /// Parameters of every authorization request.
     further: Vec<(&'static str, &'static str)>,
     clock: Arc<dyn Clock>,
-    known: Mutex<Option<(Metadata, DateTime<Utc>)>>,
+    metadata: Cached<Metadata>,
+    keys: Cached<JwkSet>,
 }
 
 impl fmt::Debug for OpenId {
@@ -95,64 +107,85 @@ impl OpenId {
     ) -> Result<Self, Error> {
         // Identifiers are compared as text, and few end in a slash; those that do name a path.
         let text = if issuer.path() == "/" { issuer.as_str().trim_end_matches('/') } else { issuer.as_str() };
-        let issuer = IssuerUrl::new(text.to_owned())
-            .map_err(|error| error::invalid_options(format!("{text:?} is no issuer: {error}")))?;
-        Ok(Self { client, issuer, further: further.to_vec(), clock, known: Mutex::new(None) })
+        let plain = issuer.has_host() && issuer.query().is_none() && issuer.fragment().is_none();
+        if !plain || !matches!(issuer.scheme(), "https" | "http") {
+            return Err(error::invalid_options(format!("{text:?} is no issuer")));
+        }
+        let mut issuers = vec![text.to_owned()];
+        if text == GOOGLE {
+            // "Always https://accounts.google.com or accounts.google.com", its documentation says.
+            issuers.push("accounts.google.com".to_owned());
+        }
+        Ok(Self {
+            client,
+            issuer: text.to_owned(),
+            issuers,
+            further: further.to_vec(),
+            clock,
+            metadata: Cached::empty(),
+            keys: Cached::empty(),
+        })
     }
 
     pub(super) fn issuer(&self) -> String {
-        self.issuer.as_str().to_owned()
+        self.issuer.clone()
     }
 
-    /// Metadata and keys no older than this; older ones when the issuer does not answer.
-    async fn metadata(&self, newer_than: TimeDelta) -> Result<Metadata, String> {
-        let mut known = self.known.lock().await;
-        let now = self.clock.now();
-        if let Some((metadata, at)) = &*known
-            && now - *at < newer_than
-        {
-            return Ok(metadata.clone());
-        }
-        match Metadata::discover_async(self.issuer.clone(), &self.client.http).await {
-            Ok(metadata) => {
-                *known = Some((metadata.clone(), now));
-                Ok(metadata)
-            }
-            Err(error) => match &*known {
-                Some((metadata, _)) => {
-                    tracing::warn!(issuer = self.issuer.as_str(), %error, "the issuer's metadata is old");
-                    Ok(metadata.clone())
-                }
-                None => Err(describe(&error)),
-            },
-        }
+    async fn metadata(&self) -> Result<Arc<Metadata>, String> {
+        let fetch = async {
+            let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+            let url = url.parse().map_err(|_| "no address to discover it at".to_owned())?;
+            let metadata: Metadata = self.ask(&url, None).await?;
+            self.check(&metadata)?;
+            Ok(metadata)
+        };
+        self.metadata.get(self.clock.now(), METADATA_FOR, fetch).await
     }
 
-    fn with(&self, metadata: Metadata) -> Discovered {
-        let methods = metadata.token_endpoint_auth_methods_supported().cloned().unwrap_or_default();
-        let basic = methods.is_empty() || methods.contains(&CoreClientAuthMethod::ClientSecretBasic);
-        let secret = ClientSecret::new(self.client.secret.expose_secret().to_owned());
-        CoreClient::from_provider_metadata(metadata, ClientId::new(self.client.id.clone()), Some(secret))
+    /// The document is the issuer's own, and names no address that is not to be asked.
+    fn check(&self, metadata: &Metadata) -> Result<(), String> {
+        if metadata.issuer != self.issuer {
+            return Err("the metadata is of another issuer".to_owned());
+        }
+        let urls = [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri];
+        for url in urls.into_iter().chain(&metadata.userinfo_endpoint) {
+            self.client.http.check(url).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, url: &Url, bearer: Option<&str>) -> Result<T, String> {
+        let answer = self.client.http.get_json(url, bearer).await.map_err(|error| error.to_string())?;
+        // What does not fit is not quoted: it may hold anything.
+        T::deserialize(answer).map_err(|_| "the answer is not what the standard says".to_owned())
+    }
+
+    fn with(&self, metadata: &Metadata) -> Configured {
+        // Without a list it is the header (Discovery 1.0, section 3).
+        let methods = metadata.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
+        let basic = methods.is_empty() || methods.iter().any(|method| method == "client_secret_basic");
+        oauth2::Client::new(ClientId::new(self.client.id.clone()))
+            .set_client_secret(ClientSecret::new(self.client.secret.expose_secret().to_owned()))
+            .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
+            .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone()))
             .set_redirect_uri(RedirectUrl::from_url(self.client.redirect.clone()))
             .set_auth_type(if basic { AuthType::BasicAuth } else { AuthType::RequestBody })
     }
 
     pub(super) async fn authorization_url(&self, asked: &Authorization<'_>) -> Result<Url, Failure> {
-        let client = self.with(self.metadata(KEPT).await.map_err(Failure::Exchange)?);
+        let metadata = self.metadata().await.map_err(Failure::Exchange)?;
+        let client = self.with(&metadata);
         let verifier = PkceCodeVerifier::new(asked.secrets.pkce_verifier.clone());
-        let (state, nonce) = (asked.state.to_owned(), asked.secrets.nonce.clone());
         let mut request = client
-            .authorize_url(
-                CoreAuthenticationFlow::AuthorizationCode,
-                || CsrfToken::new(state),
-                || Nonce::new(nonce),
-            )
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
-        for scope in asked.scopes.iter().filter(|scope| *scope != "openid") {
-            request = request.add_scope(Scope::new(scope.clone()));
+            .authorize_url(|| CsrfToken::new(asked.state.to_owned()))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .add_extra_param("nonce", asked.secrets.nonce.clone());
+        if !asked.scopes.iter().any(|scope| scope == "openid") {
+            request = request.add_scope(Scope::new("openid".to_owned()));
         }
+        request = request.add_scopes(asked.scopes.iter().cloned().map(Scope::new));
         if !asked.login_hint.is_empty() {
-            request = request.set_login_hint(LoginHint::new(asked.login_hint.to_owned()));
+            request = request.add_extra_param("login_hint", asked.login_hint);
         }
         for (name, value) in &self.further {
             request = request.add_extra_param(*name, *value);
@@ -160,44 +193,43 @@ impl OpenId {
         for (name, value) in asked.further {
             request = request.add_extra_param(name.clone(), value.clone());
         }
-        let (url, ..) = request.url();
-        Ok(url)
+        Ok(request.url().0)
     }
 
     pub(super) async fn answered_by(&self, issuer: Option<&str>) -> bool {
         match issuer {
-            Some(issuer) => issuer == self.issuer.as_str(),
-            None => self.metadata(KEPT).await.is_ok_and(|metadata| {
-                !metadata.additional_metadata().authorization_response_iss_parameter_supported
-            }),
+            Some(issuer) => issuer == self.issuer,
+            None => self
+                .metadata()
+                .await
+                .is_ok_and(|metadata| !metadata.authorization_response_iss_parameter_supported),
         }
     }
 
     pub(super) async fn exchange(&self, code: &str, flow: &Flow) -> Result<Tokens, Failure> {
-        let client = self.with(self.metadata(KEPT).await.map_err(Failure::Exchange)?);
+        let metadata = self.metadata().await.map_err(Failure::Exchange)?;
+        let client = self.with(&metadata);
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
-            .map_err(|error| Failure::Exchange(describe(&error)))?
             .set_pkce_verifier(PkceCodeVerifier::new(flow.pkce_verifier.clone()));
         let answer = request.request_async(&self.client.http).await;
-        Ok(self.tokens(&answer.map_err(|error| Failure::Exchange(describe(&error)))?))
+        Ok(self.tokens(&answer.map_err(|error| refusal_of(&error))?))
     }
 
     pub(super) async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Failure> {
-        let client = self.with(self.metadata(KEPT).await.map_err(Failure::Exchange)?);
+        let metadata = self.metadata().await.map_err(Failure::Exchange)?;
+        let client = self.with(&metadata);
         let token = RefreshToken::new(refresh_token.to_owned());
-        let request =
-            client.exchange_refresh_token(&token).map_err(|error| Failure::Exchange(describe(&error)))?;
-        let answer = request.request_async(&self.client.http).await;
-        Ok(self.tokens(&answer.map_err(|error| Failure::Exchange(describe(&error)))?))
+        let answer = client.exchange_refresh_token(&token).request_async(&self.client.http).await;
+        Ok(self.tokens(&answer.map_err(|error| refusal_of(&error))?))
     }
 
-    fn tokens(&self, answer: &openidconnect::core::CoreTokenResponse) -> Tokens {
+    fn tokens(&self, answer: &Answer) -> Tokens {
         let lifetime = answer.expires_in().and_then(|lifetime| TimeDelta::from_std(lifetime).ok());
         Tokens {
             access: answer.access_token().secret().clone(),
             refresh: answer.refresh_token().map(|token| token.secret().clone()),
-            id: answer.id_token().map(ToString::to_string),
+            id: answer.extra_fields().id_token.clone(),
             access_expires_at: lifetime.and_then(|life| self.clock.now().checked_add_signed(life)),
             scopes: answer.scopes().map(|scopes| scopes.iter().flat_map(|scope| scopes_of(scope)).collect()),
         }
@@ -206,133 +238,92 @@ impl OpenId {
     /// The ID token says who it is; what it leaves out is asked for at the userinfo endpoint.
     pub(super) async fn profile(&self, tokens: &Tokens, nonce: &str) -> Result<Profile, Failure> {
         let id_token = tokens.id.as_deref().ok_or_else(|| Failure::Profile("no ID token".to_owned()))?;
-        let profile = self.verified(id_token, nonce, Some(&tokens.access)).await?;
-        if profile.email.is_some() {
-            return Ok(profile);
+        let claims = self.verified(id_token, (nonce, &tokens.access), None).await?;
+        self.complete(claims, &tokens.access).await
+    }
+
+    /// An ID token that a client got by itself, perhaps with an access token.
+    pub(super) async fn profile_of_id_token(
+        &self,
+        token: &str,
+        nonce: &str,
+        access: &str,
+    ) -> Result<Profile, Failure> {
+        let claims = self.verified(token, (nonce, access), Some(BROUGHT_WITHIN)).await?;
+        self.complete(claims, access).await
+    }
+
+    async fn complete(&self, claims: Claims, access: &str) -> Result<Profile, Failure> {
+        let Claims { sub, person, .. } = claims;
+        if person.email.is_some() || access.is_empty() {
+            return Ok(profile(sub, person, Value::Null));
         }
-        let told = self.user_info(&tokens.access).await?;
+        let told = self.user_info(access).await?;
         // Core 1.0, section 5.3.2: an answer about somebody else is not used.
-        if told.subject != profile.subject {
+        if told.subject != sub {
             return Err(Failure::Profile("the userinfo endpoint speaks of somebody else".to_owned()));
         }
         Ok(told)
     }
 
-    pub(super) async fn profile_of_id_token(&self, token: &str, nonce: &str) -> Result<Profile, Failure> {
-        self.verified(token, nonce, None).await
-    }
-
-    async fn verified(&self, token: &str, nonce: &str, access: Option<&str>) -> Result<Profile, Failure> {
-        let token: CoreIdToken =
-            token.parse().map_err(|_| Failure::Profile("the ID token is no token".to_owned()))?;
-        let metadata = self.metadata(KEPT).await.map_err(Failure::Profile)?;
-        let outcome = match self.check(metadata, &token, nonce, access) {
-            Err(Unverified::UnknownKey) => {
-                let metadata = self.metadata(REFETCH).await.map_err(Failure::Profile)?;
-                self.check(metadata, &token, nonce, access)
-            }
-            outcome => outcome,
-        };
-        outcome.map_err(|error| Failure::Profile(error.to_string()))
-    }
-
-    fn check(
+    async fn verified(
         &self,
-        metadata: Metadata,
-        token: &CoreIdToken,
-        nonce: &str,
-        access: Option<&str>,
-    ) -> Result<Profile, Unverified> {
-        let client = self.with(metadata);
-        let now = self.clock.now();
-        let issued = |at: DateTime<Utc>| {
-            if at <= now + LEEWAY { Ok(()) } else { Err("issued in the future".to_owned()) }
+        token: &str,
+        (nonce, access): (&str, &str),
+        max_age: Option<TimeDelta>,
+    ) -> Result<Claims, Failure> {
+        let expected = Expected {
+            issuers: &self.issuers,
+            client_id: &self.client.id,
+            nonce,
+            access_token: (!access.is_empty()).then_some(access),
+            max_age,
         };
-        let verifier = client
-            .id_token_verifier()
-            .set_allowed_algs(ALGORITHMS)
-            .set_time_fn(move || now)
-            .set_issue_time_verifier_fn(issued);
-        let expected = |given: Option<&Nonce>| {
-            let given = given.map_or("", |nonce| nonce.secret().as_str());
-            if given == nonce { Ok(()) } else { Err("another nonce".to_owned()) }
+        let verified = async {
+            let wanted = id_token::wanted(token)?;
+            let mut key = wanted.find(&*self.keys(KEYS_FOR).await?);
+            if key.is_none() {
+                key = wanted.find(&*self.keys(REFETCH).await?);
+            }
+            wanted.verify(token, &key.ok_or(Fault::UnknownKey)?, &expected, self.clock.now())
         };
-        let claims = token.claims(&verifier, expected).map_err(|error| match error {
-            ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => {
-                Unverified::UnknownKey
-            }
-            error => Unverified::Invalid(describe(&error)),
-        })?;
-        if let (Some(access), Some(expected)) = (access, claims.access_token_hash()) {
-            let invalid = |error: &dyn std::error::Error| Unverified::Invalid(describe(error));
-            let algorithm = token.signing_alg().map_err(|error| invalid(&error))?;
-            let key = token.signing_key(&verifier).map_err(|error| invalid(&error))?;
-            let access = AccessToken::new(access.to_owned());
-            let actual =
-                AccessTokenHash::from_token(&access, algorithm, key).map_err(|error| invalid(&error))?;
-            if actual != *expected {
-                return Err(Unverified::Invalid("another access token".to_owned()));
-            }
-        }
-        Ok(of_claims(claims))
+        verified.await.map_err(|fault| match fault {
+            Fault::NonceMissing => Failure::Unbound,
+            fault => Failure::Profile(format!("the ID token is {fault}")),
+        })
+    }
+
+    async fn keys(&self, age: TimeDelta) -> Result<Arc<JwkSet>, Fault> {
+        let fetched = async {
+            let metadata = self.metadata().await?;
+            self.keys.get(self.clock.now(), age, self.ask(&metadata.jwks_uri, None)).await
+        };
+        fetched.await.map_err(|error| {
+            tracing::warn!(issuer = self.issuer, error, "the issuer's keys cannot be had");
+            Fault::Unavailable
+        })
     }
 
     /// What the userinfo endpoint says (Core 1.0, section 5.3).
     pub(super) async fn user_info(&self, access_token: &str) -> Result<Profile, Failure> {
-        let metadata = self.metadata(KEPT).await.map_err(Failure::Profile)?;
-        let endpoint = metadata.userinfo_endpoint();
+        let metadata = self.metadata().await.map_err(Failure::Profile)?;
+        let endpoint = metadata.userinfo_endpoint.as_ref();
         let endpoint = endpoint.ok_or_else(|| Failure::Profile("no userinfo endpoint".to_owned()))?;
-        let answer = self.client.http.get_json(endpoint.url(), access_token).await;
-        let raw = answer.map_err(|error| Failure::Profile(error.to_string()))?;
-        of_raw(raw).ok_or_else(|| Failure::Profile("userinfo without a subject".to_owned()))
+        let raw: Value = self.ask(endpoint, Some(access_token)).await.map_err(Failure::Profile)?;
+        let subject = raw["sub"].as_str().filter(|subject| id_token::is_subject(subject));
+        let subject = subject.ok_or_else(|| Failure::Profile("userinfo without a subject".to_owned()))?;
+        let person = Person::deserialize(&raw).map_err(|_| Failure::Profile("no userinfo".to_owned()))?;
+        Ok(profile(subject.to_owned(), person, raw.clone()))
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Unverified {
-    #[error("signed with an unknown key")]
-    UnknownKey,
-    #[error("{0}")]
-    Invalid(String),
-}
-
-fn of_claims(claims: &CoreIdTokenClaims) -> Profile {
-    let raw = serde_json::to_value(claims).unwrap_or_default();
-    let subject = claims.subject().as_str().to_owned();
-    of_raw(raw).map_or_else(
-        || Profile {
-            subject: subject.clone(),
-            email: None,
-            email_verified: false,
-            name: String::new(),
-            image: None,
-            raw: Value::Null,
-        },
-        |profile| Profile { subject: subject.clone(), ..profile },
-    )
-}
-
-/// Standard claims (Core 1.0, section 5.1).
-fn of_raw(raw: Value) -> Option<Profile> {
-    let text = |name: &str| raw[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    Some(Profile {
-        subject: text("sub")?,
-        email: text("email"),
-        // Some write it as text.
-        email_verified: raw["email_verified"] == true || raw["email_verified"] == "true",
-        name: text("name").or_else(|| text("preferred_username")).unwrap_or_default(),
-        image: text("picture"),
+fn profile(subject: String, person: Person, raw: Value) -> Profile {
+    Profile {
+        subject,
+        email: person.email,
+        email_verified: person.email_verified,
+        name: person.name.or(person.preferred_username).unwrap_or_default(),
+        image: person.picture,
         raw,
-    })
-}
-
-/// With its causes: the outermost says little.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
     }
-    text
 }

@@ -177,6 +177,7 @@ async fn an_administrator_makes_edits_and_removes_users() {
         (edited.name.as_str(), edited.email.as_str(), edited.email_verified),
         ("Alan T.", "turing@example.com", false)
     );
+    assert_eq!(edited.session_epoch, 2, "tokens that say otherwise end");
     let taken = EditUserRequest { email: Some("grace@example.com".to_owned()), ..edit };
     let taken = done(env.admin.clone().edit_user(taken).await).unwrap_err();
     assert_eq!(taken.reason, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
@@ -186,10 +187,10 @@ async fn an_administrator_makes_edits_and_removes_users() {
         user_id: alan.id.clone(),
         new_password: "Another-Pony-88".to_owned(),
     };
-    assert_eq!(done(env.admin.clone().set_user_password(set).await).unwrap().session_epoch, 2);
+    assert_eq!(done(env.admin.clone().set_user_password(set).await).unwrap().session_epoch, 3);
     env.sign_in("turing@example.com", "Another-Pony-88").await.unwrap();
     let end = EndSessionsRequest { actor: Some(grace.clone()), user_id: alan.id.clone() };
-    assert_eq!(done(env.admin.clone().end_sessions(end).await).unwrap().session_epoch, 3);
+    assert_eq!(done(env.admin.clone().end_sessions(end).await).unwrap().session_epoch, 4);
 
     let remove = |user: &str| RemoveUserRequest { actor: Some(grace.clone()), user_id: user.to_owned() };
     env.admin.clone().remove_user(remove(&alan.id)).await.unwrap();

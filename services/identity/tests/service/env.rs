@@ -56,6 +56,14 @@ impl Env {
         Self::configured(Settings { social, ..Settings::default() }).await
     }
 
+    /// Why the service does not start.
+    pub async fn refused(social: SocialOptions) -> Error {
+        let env = Self::start().await;
+        let settings = Settings { social, ..Settings::default() };
+        let built = build(&env.db, &env.clock, &env.entropy, env.mails.path(), &settings).await;
+        built.err().unwrap()
+    }
+
     async fn configured(settings: Settings) -> Self {
         let migrators = [&eventstore::MIGRATOR, &projection::MIGRATOR, &identity::MIGRATOR];
         let db = testkit::database(&[(identity::SCHEMA, &migrators)]).await;
@@ -228,6 +236,16 @@ async fn service(
     mails: &Path,
     settings: &Settings,
 ) -> Service {
+    build(db, clock, entropy, mails, settings).await.unwrap()
+}
+
+async fn build(
+    db: &TestDb,
+    clock: &Arc<ManualClock>,
+    entropy: &Arc<SeededEntropy>,
+    mails: &Path,
+    settings: &Settings,
+) -> Result<Service, Error> {
     let deps = Deps {
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
@@ -248,7 +266,7 @@ async fn service(
         hashing: settings.hashing,
         social: settings.social.clone(),
     };
-    identity::build(options, deps).unwrap()
+    identity::build(options, deps)
 }
 
 pub fn from_browser() -> Client {

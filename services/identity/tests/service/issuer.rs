@@ -1,5 +1,6 @@
 //! An OpenID Connect issuer whose every word a test decides.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -8,8 +9,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Form, Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::{ProviderKind, ProviderOptions, SocialOptions};
@@ -31,8 +33,15 @@ pub struct Script {
     pub keys: Vec<Value>,
     pub token: Value,
     pub userinfo: Value,
+    /// What GitHub's API answers at `/user` and `/user/emails`.
+    pub user: Value,
+    pub emails: Value,
     /// How often the keys were fetched.
     pub fetched: u32,
+    /// The token endpoint refuses.
+    pub refuses: bool,
+    /// What the token endpoint was asked.
+    pub asked: Vec<HashMap<String, String>>,
 }
 
 type Shared = State<Arc<Mutex<Script>>>;
@@ -68,11 +77,27 @@ impl Issuer {
             )
             .route(
                 "/token",
-                post(|State(script): Shared| async move { Json(script.lock().unwrap().token.clone()) }),
+                post(|State(script): Shared, Form(asked): Form<HashMap<String, String>>| async move {
+                    let mut script = script.lock().unwrap();
+                    script.asked.push(asked);
+                    if script.refuses {
+                        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" })));
+                    }
+                    (StatusCode::OK, Json(script.token.clone()))
+                }),
             )
             .route(
                 "/userinfo",
                 get(|State(script): Shared| async move { Json(script.lock().unwrap().userinfo.clone()) }),
+            )
+            .route("/login/oauth/access_token", post(github_token))
+            .route(
+                "/user",
+                get(|State(script): Shared| async move { Json(script.lock().unwrap().user.clone()) }),
+            )
+            .route(
+                "/user/emails",
+                get(|State(script): Shared| async move { Json(script.lock().unwrap().emails.clone()) }),
             )
             .with_state(Arc::clone(&script));
         drop(runtime::spawn("issuer", async move { axum::serve(listener, router).await.unwrap() }));
@@ -81,20 +106,41 @@ impl Issuer {
 
     /// Known as `school`; private addresses as the caller wants.
     pub fn options(&self, allow_private_networks: bool) -> SocialOptions {
-        let provider = ProviderOptions {
-            id: "school".to_owned(),
-            name: "The school".to_owned(),
+        SocialOptions { providers: vec![self.provider("school")], allow_private_networks }
+    }
+
+    pub fn provider(&self, id: &str) -> ProviderOptions {
+        ProviderOptions {
+            id: id.to_owned(),
+            name: format!("The {id}"),
             client_id: CLIENT.to_owned(),
             client_secret: SecretString::from(CLIENT_SECRET),
             kind: ProviderKind::OpenId { issuer: self.url.parse().unwrap() },
             scopes: Vec::new(),
-        };
-        SocialOptions { providers: vec![provider], allow_private_networks }
+        }
+    }
+
+    /// This machine as GitHub.
+    pub fn github(&self) -> ProviderOptions {
+        let at = || self.url.parse().unwrap();
+        let kind = ProviderKind::GitHub { url: at(), api_url: at() };
+        ProviderOptions { kind, ..self.provider("github") }
     }
 
     pub fn fetched(&self) -> u32 {
         self.script.lock().unwrap().fetched
     }
+}
+
+/// GitHub answers errors with status 200, and names scopes apart by commas.
+async fn github_token(State(script): Shared, Form(asked): Form<HashMap<String, String>>) -> Json<Value> {
+    let mut script = script.lock().unwrap();
+    let secret = asked["client_secret"] == CLIENT_SECRET;
+    script.asked.push(asked);
+    if script.refuses || !secret {
+        return Json(json!({ "error": "bad_verification_code", "error_description": "told so" }));
+    }
+    Json(json!({ "access_token": "gho_1", "token_type": "bearer", "scope": "read:user,user:email" }))
 }
 
 pub struct Key {

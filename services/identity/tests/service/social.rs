@@ -9,18 +9,18 @@ use crate::issuer::{CLIENT, CLIENT_SECRET, Issuer, Key, hs256, unsigned};
 
 const EMAIL: &str = "grace@example.com";
 
-struct Scene {
-    env: Env,
-    issuer: Issuer,
+pub struct Scene {
+    pub env: Env,
+    pub issuer: Issuer,
 }
 
-async fn scene() -> Scene {
+pub async fn scene() -> Scene {
     let issuer = Issuer::start().await;
     Scene { env: Env::with_providers(issuer.options(true)).await, issuer }
 }
 
 impl Scene {
-    fn claims(&self) -> Value {
+    pub fn claims(&self) -> Value {
         let now = self.env.clock.now().timestamp();
         json!({
             "iss": self.issuer.url, "aud": CLIENT, "sub": "grace", "iat": now, "exp": now + 300,
@@ -28,15 +28,23 @@ impl Scene {
         })
     }
 
-    fn with(&self, name: &str, value: Value) -> Value {
+    pub fn with(&self, name: &str, value: Value) -> Value {
         let mut claims = self.claims();
         claims[name] = value;
         claims
     }
 
-    async fn sign_in(&self, id_token: String, nonce: &str) -> Result<User, Error> {
+    pub async fn sign_in(&self, id_token: String, nonce: &str) -> Result<User, Error> {
+        self.bring("school", id_token, nonce).await
+    }
+
+    pub async fn sign_in_at(&self, provider: &str, id_token: String) -> Result<User, Error> {
+        self.bring(provider, id_token, "n").await
+    }
+
+    async fn bring(&self, provider: &str, id_token: String, nonce: &str) -> Result<User, Error> {
         let request = SignInWithIdTokenRequest {
-            provider_id: "school".to_owned(),
+            provider_id: provider.to_owned(),
             id_token,
             nonce: nonce.to_owned(),
             client: Some(from_browser()),
@@ -48,10 +56,19 @@ impl Scene {
 
     /// Begins, and lets the token endpoint answer an ID token with the nonce that was asked for.
     async fn begin(&self) -> String {
+        self.begin_as(&self.claims(), None).await
+    }
+
+    /// As somebody, to sign in or to link to the user of a session.
+    pub async fn begin_as(&self, claims: &Value, link: Option<(&str, &str)>) -> String {
+        let (user, session) = link.unwrap_or_default();
         let request = BeginRequest {
             provider_id: "school".to_owned(),
             callback_url: "/home".to_owned(),
             error_callback_url: "/sorry".to_owned(),
+            new_user_callback_url: "/hello".to_owned(),
+            link_user_id: user.to_owned(),
+            link_session_id: session.to_owned(),
             ..BeginRequest::default()
         };
         let begun = self.env.social.clone().begin(request).await.unwrap().into_inner();
@@ -62,19 +79,21 @@ impl Scene {
             ("S256", &*begun.state)
         );
         assert_eq!(asked["redirect_uri"], "https://learn.example.com/api/auth/callback/school");
-        self.answers(&self.with("nonce", json!(asked["nonce"])));
+        let mut claims = claims.clone();
+        claims["nonce"] = json!(asked["nonce"]);
+        self.answers(&claims);
         begun.state
     }
 
     /// What the token endpoint answers from now on.
-    fn answers(&self, claims: &Value) {
+    pub fn answers(&self, claims: &Value) {
         self.issuer.script.lock().unwrap().token = json!({
             "access_token": "an-access-token", "token_type": "Bearer", "expires_in": 3600,
             "id_token": Key::first().sign(claims),
         });
     }
 
-    fn brought(state: &str) -> CompleteRequest {
+    pub fn brought(state: &str) -> CompleteRequest {
         CompleteRequest {
             provider_id: "school".to_owned(),
             state: state.to_owned(),
@@ -85,11 +104,11 @@ impl Scene {
         }
     }
 
-    async fn complete(&self, request: CompleteRequest) -> CompleteResponse {
+    pub async fn complete(&self, request: CompleteRequest) -> CompleteResponse {
         self.env.social.clone().complete(request).await.unwrap().into_inner()
     }
 
-    async fn users(&self) -> i64 {
+    pub async fn users(&self) -> i64 {
         sqlx::query_scalar("select count(*) from users").fetch_one(&self.env.pool()).await.unwrap()
     }
 }
@@ -124,6 +143,13 @@ async fn an_id_token_is_believed_only_if_everything_about_it_holds() {
         ("from the future", key.sign(&scene.with("iat", json!(now + 3600)))),
         ("of another sign-in", key.sign(&scene.with("nonce", json!("another")))),
         ("of no sign-in", key.sign(&without_nonce)),
+        ("too old to be brought", key.sign(&scene.with("iat", json!(now - 3700)))),
+        ("not good yet", key.sign(&scene.with("nbf", json!(now + 3600)))),
+        ("for another party", key.sign(&scene.with("azp", json!("another")))),
+        ("of nobody", key.sign(&scene.with("sub", json!("")))),
+        ("with an extension", key.sign_as(&with_head(&head("RS256"), "crit", &json!(["exp"])), &claims)),
+        ("an access token", key.sign_as(&with_head(&head("RS256"), "typ", &json!("at+jwt")), &claims)),
+        ("its own key beside it", foreign(&head("RS256"), &claims)),
         ("no token", "a.b.c".to_owned()),
         ("endless", "x".repeat(20_000)),
     ] {
@@ -134,6 +160,80 @@ async fn an_id_token_is_believed_only_if_everything_about_it_holds() {
     assert_eq!(scene.users().await, 0);
     let user = scene.sign_in(good, "n").await.unwrap();
     assert_eq!((user.email.as_str(), user.email_verified, user.name.as_str()), (EMAIL, true, "Grace"));
+}
+
+fn with_head(head: &Value, name: &str, value: &Value) -> Value {
+    let mut head = head.clone();
+    head[name] = value.clone();
+    head
+}
+
+/// Signed with a key that the token itself brings.
+fn foreign(head: &Value, claims: &Value) -> String {
+    let mut jwk = Key::second().jwk();
+    jwk["kid"] = json!("first");
+    Key::second().sign_as(&with_head(head, "jwk", &jwk), claims)
+}
+
+#[tokio::test]
+async fn a_key_that_is_meant_for_something_else_signs_nothing() {
+    let scene = scene().await;
+    for (name, value) in [("use", "enc"), ("alg", "PS256"), ("alg", "RSA-OAEP")] {
+        let mut key = Key::first().jwk();
+        key[name] = json!(value);
+        scene.issuer.script.lock().unwrap().keys = vec![key];
+        scene.env.clock.advance(TimeDelta::minutes(11));
+        let error = scene.sign_in(Key::first().sign(&scene.claims()), "n").await.unwrap_err();
+        assert_eq!(error.reason, "INVALID_TOKEN", "{name} {value}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_the_issuer_took_back_are_not_used_while_it_is_away() {
+    let scene = scene().await;
+    scene.sign_in(Key::first().sign(&scene.claims()), "n").await.unwrap();
+    scene.issuer.script.lock().unwrap().keys = vec![json!("no key")];
+    scene.env.clock.advance(TimeDelta::minutes(9));
+    scene.sign_in(Key::first().sign(&scene.claims()), "n").await.unwrap();
+    scene.env.clock.advance(TimeDelta::minutes(2));
+    assert!(scene.sign_in(Key::first().sign(&scene.claims()), "n").await.is_err());
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_or_without_a_nonce_in_the_token_are_refused() {
+    let scene = scene().await;
+    let state = scene.begin().await;
+    let mut bare = scene.claims();
+    bare.as_object_mut().unwrap().remove("nonce");
+    scene.answers(&bare);
+    assert_eq!(scene.complete(Scene::brought(&state)).await.error, "nonce_binding_missing");
+    scene.issuer.script.lock().unwrap().metadata["issuer"] = json!("https://evil.example");
+    scene.env.clock.advance(TimeDelta::hours(2));
+    let request = BeginRequest { provider_id: "school".to_owned(), ..BeginRequest::default() };
+    let error = api::from_status(&scene.env.social.clone().begin(request).await.unwrap_err());
+    assert_eq!(error.reason, "PROVIDER_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn what_the_provider_calls_wrong_is_told_in_plain_words_and_only_by_itself() {
+    let scene = scene().await;
+    for (error, iss, expected, description) in [
+        ("access_denied", None, "access_denied", "Nothanks"),
+        ("access_denied", Some("https://evil.example"), "issuer_mismatch", ""),
+        ("<script>", None, "invalid_callback_request", "Nothanks"),
+    ] {
+        let state = scene.begin().await;
+        let request = CompleteRequest {
+            error: error.to_owned(),
+            error_description: "No\r\n\u{202e}thanks".to_owned(),
+            iss: iss.map(str::to_owned),
+            ..Scene::brought(&state)
+        };
+        let done = scene.complete(request).await;
+        assert_eq!((done.error.as_str(), done.error_description.as_str()), (expected, description));
+        assert_eq!(done.redirect_to, "/sorry");
+    }
+    assert!(scene.issuer.script.lock().unwrap().asked.is_empty());
 }
 
 #[tokio::test]
@@ -160,7 +260,7 @@ async fn a_state_is_good_once_in_its_browser_at_its_provider_for_ten_minutes() {
         assert_eq!(scene.complete(request).await.error, "state_mismatch");
     }
     let done = scene.complete(Scene::brought(&state)).await;
-    assert_eq!((done.redirect_to.as_str(), done.error.as_str()), ("/home", ""));
+    assert_eq!((done.redirect_to.as_str(), done.error.as_str()), ("/hello", ""));
     assert_eq!(done.user.unwrap().email, EMAIL);
     assert_eq!(scene.complete(Scene::brought(&state)).await.error, "state_mismatch", "used");
 

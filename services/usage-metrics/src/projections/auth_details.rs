@@ -104,7 +104,13 @@ fn identity_entry(event: IdentityEvent) -> Entry {
         E::PasswordReset(e) => (e.user_id, json!({ "session_epoch": epoch(e.session_epoch) })),
         E::PasswordChanged(e) => (e.user_id.clone(), password_changed(&e)),
         E::EmailChangeRequested(e) => (e.user_id, json!({ "step": text(&e.step) })),
-        E::EmailChanged(e) => (e.user_id, json!({ "by": text(&e.by), "email_verified": e.email_verified })),
+        E::EmailChanged(e) => {
+            let session_epoch = epoch(e.session_epoch);
+            let detail = json!({
+                "by": text(&e.by), "email_verified": e.email_verified, "session_epoch": session_epoch,
+            });
+            (e.user_id, detail)
+        }
         E::ProfileChanged(e) => {
             let fields: Vec<_> = e.fields.iter().filter_map(|field| text(field)).collect();
             (e.user_id, json!({ "fields": fields, "by": text(&e.by) }))
@@ -363,8 +369,13 @@ mod tests {
                 json!({ "step": "old_address" }),
             ),
             (
-                E::EmailChanged(i::EmailChanged { user_id: user(), by: word("user"), email_verified: true }),
-                json!({ "by": "user", "email_verified": true }),
+                E::EmailChanged(i::EmailChanged {
+                    user_id: user(),
+                    by: word("user"),
+                    email_verified: true,
+                    session_epoch: 2,
+                }),
+                json!({ "by": "user", "email_verified": true, "session_epoch": 2 }),
             ),
             (
                 E::ProfileChanged(i::ProfileChanged {

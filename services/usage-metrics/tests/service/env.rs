@@ -211,7 +211,12 @@ impl Env {
     }
 
     pub async fn email_changed(&self, user: &str, new_email: &str) {
-        let event = EmailChanged { user_id: user.to_owned(), by: "user".to_owned(), email_verified: true };
+        let event = EmailChanged {
+            user_id: user.to_owned(),
+            by: "user".to_owned(),
+            email_verified: true,
+            ..EmailChanged::default()
+        };
         let personal = Personal { new_email: new_email.to_owned(), ..personal(user, "192.0.2.8") };
         let place = ("identity", &*format!("user-{user}"));
         self.append_about(place, "user.email_changed", &event, (user, personal)).await;

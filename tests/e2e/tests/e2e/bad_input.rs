@@ -71,6 +71,9 @@ async fn bad_requests_to_the_auth_api_are_refused_in_better_auths_shape() {
         let answer = Answer::of(system.api.request(method, path)).await;
         assert_eq!((answer.status.as_u16(), answer.body.len()), (404, 0), "{path}");
     }
+    let deferred =
+        Answer::of(system.api.request(Method::POST, "/api/auth/get-session").json(&json!({}))).await;
+    assert_code(&deferred, 405, "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED");
     for query in ["get-session?disableRefresh=a&disableRefresh=b", "verify-email?token=a&token=b"] {
         assert_code(&system.api.get(&format!("/api/auth/{query}")).await, 400, "VALIDATION_ERROR");
     }

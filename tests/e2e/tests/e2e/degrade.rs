@@ -96,6 +96,48 @@ async fn without_nats_work_goes_on_and_its_events_arrive_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_the_session_service_those_who_are_in_stay_in_while_the_bus_tells_who_left() {
+    let mut system = System::plan("degrade_session").one_process_per_service().start().await;
+    let student = system.student("ada@school.example").await;
+    let token = student.access_token().await;
+    let path = "/api/v1/me/quota";
+    student.get(path).await.expect(200);
+    let with_token = || {
+        let request = student.api.request(Method::GET, path);
+        Answer::of(request.header("authorization", format!("Bearer {token}")))
+    };
+    with_token().await.expect(200);
+    let mut newcomer = Student::new(&system.api, "bob@school.example");
+
+    system.kill("session");
+    within(RECOVERY, "who is in stays in", || async {
+        let (by_token, by_cookie) = (with_token().await, student.get(path).await);
+        (by_token.status.as_u16() == 200 && by_cookie.status.as_u16() == 200).then_some(())
+    })
+    .await;
+    assert_unavailable(&newcomer.sign_up().await, "code");
+    // Without the bus, too, nobody tells who left meanwhile.
+    system.nats.kill();
+    within(RECOVERY, "nobody vouches for anybody", || async {
+        let (by_token, by_cookie) = (with_token().await, student.get(path).await);
+        (by_token.status.as_u16() == 503 && by_cookie.status.as_u16() == 503).then_some(())
+    })
+    .await;
+    assert_unavailable(&with_token().await, "reason");
+    assert_unavailable(&student.get(path).await, "reason");
+
+    system.nats.restart().await;
+    system.restart("session").await;
+    within(RECOVERY, "all is well again", || async {
+        let (by_token, by_cookie) = (with_token().await, student.get(path).await);
+        (by_token.status.as_u16() == 200 && by_cookie.status.as_u16() == 200).then_some(())
+    })
+    .await;
+    newcomer.sign_in().await.expect(200);
+    system.assert_no_panic();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_starts_while_postgres_and_nats_are_away_and_works_once_they_come() {
     let mut system = System::plan("degrade_start").own_postgres().start().await;
     let student = system.student("ada@school.example").await;

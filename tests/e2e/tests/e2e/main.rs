@@ -3,9 +3,11 @@
 #![expect(clippy::print_stdout, reason = "the test runner shows it")]
 
 mod answer_keys;
+mod attacks;
 mod bad_input;
 mod degrade;
 mod drain;
+mod forge;
 mod kill_everything;
 mod main_path;
 mod model_trouble;

@@ -170,6 +170,7 @@ pub(super) async fn change(
     let was_admin = held.account().role == Role::Admin && held.account().banned(now).is_none();
     let is_admin = after.role == Role::Admin && after.banned(now).is_none();
     let personal = after.profile(&actor.origin);
+    let former = Some(held.account().email.clone()).filter(|former| *former != after.email);
     let (mut recorded, person) = held.record(events, &personal, Some(actor.user.as_str()), now).await?;
     if was_admin && !is_admin {
         users::lock_admins(recorded.tx()).await?;
@@ -181,6 +182,9 @@ pub(super) async fn change(
     mailed_tokens::delete_all(recorded.tx(), &after.id).await?;
     let person = Person { account: after, key: person.key };
     recorded.save(cx, &person, now).await?;
+    if let Some(former) = former {
+        recorded.forget_address(cx, &former).await?;
+    }
     recorded.commit().await?;
     Ok(person.account)
 }

@@ -89,7 +89,9 @@ pub(crate) async fn edit_user(cx: &Cx, actor: &Actor, command: EditUser) -> Resu
         email,
         ..before.clone()
     };
-    if after.role != before.role {
+    // Access tokens say that the address is proven until they expire: theirs end, too.
+    let taken_back = before.email_verified && !after.email_verified;
+    if after.role != before.role || taken_back {
         after = after.end_sessions(None);
     }
     let events = decide_edit(&before, &after);
@@ -102,12 +104,14 @@ pub(crate) async fn edit_user(cx: &Cx, actor: &Actor, command: EditUser) -> Resu
 
 fn decide_edit(before: &Account, after: &Account) -> Vec<Event> {
     let user_id = after.id.to_string();
+    let session_epoch = if before.session_epoch == after.session_epoch { 0 } else { after.session_epoch };
     let mut events: Vec<Event> = decide_change_profile(before, after, By::Admin).into_iter().collect();
     if before.email != after.email {
         events.push(Event::EmailChanged(EmailChanged {
             user_id: user_id.clone(),
             by: By::Admin.as_str().to_owned(),
             email_verified: after.email_verified,
+            session_epoch,
         }));
     } else if after.email_verified {
         events.extend(decide_verify(before, "admin"));
@@ -117,6 +121,7 @@ fn decide_edit(before: &Account, after: &Account) -> Vec<Event> {
             user_id: user_id.clone(),
             by: By::Admin.as_str().to_owned(),
             email_verified: false,
+            session_epoch,
         }));
     }
     if before.role != after.role {

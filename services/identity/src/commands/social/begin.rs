@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
 use kernel::Error;
 
-use super::super::callback;
+use super::super::{MAX_CALLBACK_BYTES, callback};
 use super::SocialCx;
 use crate::error;
 use crate::postgres::social_states::{self, Pending};
@@ -12,6 +12,7 @@ use crate::social::Authorization;
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 const STATE_CHARS: usize = 32;
 const MAX_SCOPES: usize = 32;
+const MAX_PARAMS: usize = 16;
 const MAX_PARAM_BYTES: usize = 1024;
 /// What the flow itself says.
 const RESERVED: [&str; 14] = [
@@ -49,7 +50,8 @@ pub(crate) struct Begin {
 /// Where the browser goes, and the state that it must bring back.
 ///
 /// # Errors
-/// `PROVIDER_NOT_FOUND`, `PROVIDER_UNAVAILABLE`, `RESERVED_PARAMETER`, `INVALID_CALLBACK_URL`.
+/// `PROVIDER_NOT_FOUND`, `PROVIDER_UNAVAILABLE`, `RESERVED_PARAMETER`, `VALIDATION_ERROR`,
+/// `INVALID_CALLBACK_URL`.
 pub(crate) async fn begin(social: &SocialCx, command: Begin) -> Result<(String, String), Error> {
     let SocialCx { cx, providers } = social;
     let provider = providers.get(&command.provider_id)?;
@@ -60,9 +62,16 @@ pub(crate) async fn begin(social: &SocialCx, command: Begin) -> Result<(String, 
             return Err(error::reserved_parameter());
         }
     }
+    if command.login_hint.len() > MAX_PARAM_BYTES || command.further.len() > MAX_PARAMS {
+        return Err(error::reserved_parameter());
+    }
+    if !command.scopes.iter().all(|scope| is_scope(scope)) || command.scopes.len() > MAX_SCOPES {
+        return Err(error::invalid_query("scopes"));
+    }
+    let (error_url, new_user_url) = (within(command.error_url)?, within(command.new_user_url)?);
     let mut scopes = provider.scopes.clone();
-    for scope in command.scopes.into_iter().take(MAX_SCOPES) {
-        if !scope.is_empty() && !scopes.contains(&scope) {
+    for scope in command.scopes {
+        if !scopes.contains(&scope) {
             scopes.push(scope);
         }
     }
@@ -83,8 +92,8 @@ pub(crate) async fn begin(social: &SocialCx, command: Begin) -> Result<(String, 
     let pending = Pending {
         provider_id: provider.id.clone(),
         callback_url: callback(command.callback_url)?,
-        error_url: command.error_url,
-        new_user_url: command.new_user_url,
+        error_url,
+        new_user_url,
         link_user_id: command.link_user_id,
         link_session_id: command.link_session_id,
         scopes,
@@ -92,4 +101,14 @@ pub(crate) async fn begin(social: &SocialCx, command: Begin) -> Result<(String, 
     };
     social_states::put(cx.store.pool(), &token_hash(&state), &pending, now).await?;
     Ok((url.into(), state))
+}
+
+/// RFC 6749, section 3.3.
+fn is_scope(scope: &str) -> bool {
+    (1..=128).contains(&scope.len())
+        && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
+fn within(url: String) -> Result<String, Error> {
+    if url.len() <= MAX_CALLBACK_BYTES { Ok(url) } else { Err(error::invalid_callback()) }
 }

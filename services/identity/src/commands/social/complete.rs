@@ -12,6 +12,7 @@ use crate::social::{Failure, Provider};
 /// Longest description that is handed on.
 const MAX_DESCRIPTION_CHARS: usize = 200;
 const MAX_STATE_BYTES: usize = 128;
+const MAX_CODE_BYTES: usize = 4096;
 
 /// What the browser brought back.
 #[derive(Debug)]
@@ -97,6 +98,10 @@ async fn finish(
         return Ok(Err("oauth_provider_not_found".into()));
     };
     if !answer.error.is_empty() {
+        // Whoever answers in the name of another does not get a word in (RFC 9207, section 2.4).
+        if answer.iss.as_deref().is_some_and(|iss| !provider.is_named(iss)) {
+            return Ok(Err("issuer_mismatch".into()));
+        }
         return Ok(Err(of_provider(&answer.error, &answer.error_description)));
     }
     if !provider.answered_by(answer.iss.as_deref()).await {
@@ -105,6 +110,18 @@ async fn finish(
     if answer.code.is_empty() {
         return Ok(Err("no_code".into()));
     }
+    if answer.code.len() > MAX_CODE_BYTES {
+        return Ok(Err("invalid_code".into()));
+    }
+    let of_session = !pending.link_session_id.is_empty() && pending.link_session_id == answer.session_id;
+    let purpose = if pending.link_user_id.is_empty() {
+        Purpose::SignIn { callback_url: &pending.callback_url }
+    } else if of_session {
+        Purpose::Link { user: UserId::from(pending.link_user_id.as_str()) }
+    } else {
+        // Whose session ended meanwhile, or who is somebody else by now.
+        return Ok(Err("unable_to_link_account".into()));
+    };
     let identity = match ask(social, provider, answer, pending).await {
         Ok(identity) => identity,
         Err(failure) => {
@@ -112,16 +129,9 @@ async fn finish(
             return Ok(Err(match failure {
                 Failure::Exchange(_) => "invalid_code".into(),
                 Failure::Profile(_) => "unable_to_get_user_info".into(),
+                Failure::Unbound => "nonce_binding_missing".into(),
             }));
         }
-    };
-    let purpose = if pending.link_user_id.is_empty() {
-        Purpose::SignIn { callback_url: &pending.callback_url }
-    } else if pending.link_session_id == answer.session_id {
-        Purpose::Link { user: UserId::from(pending.link_user_id.as_str()) }
-    } else {
-        // Whose session ended meanwhile, or who is somebody else by now.
-        return Ok(Err("unable_to_link_account".into()));
     };
     match identify(&social.cx, provider, &identity, purpose, &answer.origin).await {
         Ok(Ok(identified)) => Ok(Ok(identified)),

@@ -38,7 +38,8 @@ pub(crate) async fn sign_in_with_id_token(
     if command.id_token.len() > MAX_TOKEN_BYTES {
         return Err(error::invalid_token());
     }
-    let profile = match provider.profile_of_id_token(&command.id_token, &command.nonce).await {
+    let told = provider.profile_of_id_token(&command.id_token, &command.nonce, &command.access_token).await;
+    let profile = match told {
         None => return Err(error::id_token_not_supported()),
         Some(Err(failure)) => {
             tracing::info!(provider = provider.id, %failure, "an ID token does not hold");

@@ -1,6 +1,7 @@
-use api::events::identity::{AccountLinked, SignedIn};
+use api::events::identity::{AccountLinked, SignInFailed, SignedIn};
 use chrono::{DateTime, Utc};
 use eventstore::StoreError;
+use eventstore::sealing::Vault;
 use kernel::{Error, UserId};
 
 use super::super::Cx;
@@ -55,6 +56,9 @@ pub(crate) enum Refusal {
     OfSomebodyElse,
 }
 
+/// Often enough for those who race with themselves.
+const ATTEMPTS: usize = 3;
+
 type Outcome = Result<Result<Identified, Refusal>, Error>;
 
 /// Whose identity it is. Its key is issuer and subject; an address alone never gives anybody an account.
@@ -65,13 +69,15 @@ pub(crate) async fn identify(
     purpose: Purpose<'_>,
     origin: &Origin,
 ) -> Outcome {
-    let known = links::find(cx.store.pool(), &provider.issuer, &identity.profile.subject).await?;
     let arrival = Arrival { cx, provider, identity, origin, now: cx.clock.now() };
-    match (purpose, known) {
-        (Purpose::Link { user }, known) => arrival.link(&user, known).await,
-        (Purpose::SignIn { .. }, Some(link)) => arrival.return_to(link).await,
-        (Purpose::SignIn { callback_url }, None) => arrival.come(callback_url).await,
+    for _ in 1..ATTEMPTS {
+        match arrival.proceed(&purpose).await {
+            // Whoever was faster left something to be found now.
+            Err(error) if error.reason == error::identity_taken().reason => {}
+            outcome => return outcome,
+        }
     }
+    arrival.proceed(&purpose).await
 }
 
 struct Arrival<'a> {
@@ -83,9 +89,25 @@ struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
+    async fn proceed(&self, purpose: &Purpose<'_>) -> Outcome {
+        let subject = &self.identity.profile.subject;
+        let known = links::find(self.cx.store.pool(), &self.provider.issuer, subject).await?;
+        match (purpose, known) {
+            (Purpose::Link { user }, known) => self.link(user, known).await,
+            (Purpose::SignIn { .. }, Some(link)) => self.return_to(link).await,
+            (Purpose::SignIn { callback_url }, None) => self.come(callback_url).await,
+        }
+    }
+
     /// Somebody whose identity is linked signs in.
-    async fn return_to(&self, link: Link) -> Outcome {
-        let held = self.cx.hold(&link.user_id).await?;
+    async fn return_to(&self, known: Link) -> Outcome {
+        let mut held = self.cx.hold(&known.user_id).await?;
+        // Under the stream's lock: the identity opens this account still.
+        let link = links::find(held.opened.reader(), &known.issuer, &known.subject).await?;
+        let Some(link) = link.filter(|link| link.id == known.id) else {
+            held.let_go().await;
+            return Err(error::identity_taken());
+        };
         let before = held.account().clone();
         let lifted = decide_lift_expired_ban(&before, self.now);
         let account = match lifted {
@@ -96,8 +118,11 @@ impl Arrival<'_> {
         let mut events: Vec<Event> = lifted.into_iter().collect();
         events.push(self.signed_in(&account));
         let (mut recorded, person) = self.record(held, &events).await?;
-        let link = self.with_tokens(link, &person)?;
-        links::save_tokens(recorded.tx(), &link).await?;
+        // Two registrations may share an issuer; the tokens of one are of no use to the other.
+        if link.provider_id == self.provider.id {
+            let link = self.with_tokens(link, &person)?;
+            links::save_tokens(recorded.tx(), &link).await?;
+        }
         if lifts {
             let person = Person { account: account.clone(), key: person.key };
             recorded.save(self.cx, &person, self.now).await?;
@@ -119,6 +144,12 @@ impl Arrival<'_> {
         if !proven || account.email != email.as_str() {
             held.let_go().await;
             return Ok(Err(Refusal::NotLinked));
+        }
+        if account.banned(self.now).is_some() {
+            // Nothing is added to an account that nobody may enter.
+            let (recorded, _) = self.record(held, &[self.signed_in(&account)]).await?;
+            recorded.commit().await?;
+            return Ok(Ok(Identified::User { account: Box::new(account), is_new: false }));
         }
         let id = self.cx.row_id();
         let events = [self.linked(&account, &id, "sign_in"), self.signed_in(&account)];
@@ -145,9 +176,9 @@ impl Arrival<'_> {
             Registration { account, events, credential: None, actor: None, origin: self.origin.clone() };
         let (mut recorded, person) = match register(self.cx, registration).await {
             Ok(registered) => registered,
-            // Somebody took the address in this moment; nothing is known of who.
+            // In this moment somebody took the address, perhaps they themselves.
             Err(error) if error.reason == error::user_exists().reason => {
-                return Ok(Err(Refusal::NotLinked));
+                return Err(error::identity_taken());
             }
             Err(error) => return Err(error),
         };
@@ -156,7 +187,12 @@ impl Arrival<'_> {
             let mail = MailRequest::new(&person.account, MailKind::VerifyEmail, callback, self.now);
             recorded.mail(&mail).await?;
         }
-        self.insert(recorded, &person, link_id).await?;
+        if let Err(error) = self.insert(recorded, &person, link_id).await {
+            // Nothing was sealed for good with the key of an account that there is not.
+            let mut connection = self.cx.store.pool().acquire().await.map_err(StoreError::from)?;
+            Vault::destroy(&mut connection, person.account.id.as_str()).await?;
+            return Err(error);
+        }
         Ok(Ok(Identified::User { account: Box::new(person.account), is_new: true }))
     }
 
@@ -176,10 +212,12 @@ impl Arrival<'_> {
             return Ok(Err(refusal));
         }
         if let Some(link) = known {
+            let own = link.provider_id == self.provider.id;
             let link = self.with_tokens(link, &held.person)?;
             held.let_go().await;
-            let mut connection = self.cx.store.pool().acquire().await.map_err(StoreError::from)?;
-            links::save_tokens(&mut connection, &link).await?;
+            if own {
+                links::save_tokens(self.cx.store.pool(), &link).await?;
+            }
             return Ok(Ok(Identified::Linked));
         }
         let id = self.cx.row_id();
@@ -241,7 +279,15 @@ impl Arrival<'_> {
         })
     }
 
+    /// Or that a ban forbids it, which is said when the session starts.
     fn signed_in(&self, account: &Account) -> Event {
+        if account.banned(self.now).is_some() {
+            return Event::SignInFailed(SignInFailed {
+                user_id: account.id.to_string(),
+                reason: "banned".to_owned(),
+                ..SignInFailed::default()
+            });
+        }
         Event::SignedIn(SignedIn {
             user_id: account.id.to_string(),
             method: "social".to_owned(),

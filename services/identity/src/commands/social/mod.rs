@@ -12,17 +12,11 @@ pub(crate) use id_token::{WithIdToken, sign_in_with_id_token};
 pub(crate) use tokens::{Wanted, account_info, provider_tokens};
 
 use super::Cx;
-use crate::social::{Provider, Providers};
+use crate::social::Providers;
 
 /// What these commands work with.
 #[derive(Debug, Clone)]
 pub(crate) struct SocialCx {
     pub(crate) cx: Cx,
     pub(crate) providers: Providers,
-}
-
-impl SocialCx {
-    fn all(&self) -> &[Provider] {
-        self.providers.all()
-    }
 }
