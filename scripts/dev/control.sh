@@ -73,8 +73,8 @@ cmd_run() { # <intellistack args>
   [ -s "$RUN_DIR/urls" ] || die "nothing is running: ./dev up first"
   # shellcheck source=/dev/null
   . "$RUN_DIR/urls"
-  load_secrets
-  export DATABASE_URL=$URL_DATABASE NATS_URL=$URL_NATS PUBLIC_URL=$URL_PUBLIC AUTH_SECRET INTERNAL_TOKEN
+  export DATABASE_URL=$URL_DATABASE NATS_URL=$URL_NATS PUBLIC_URL=$URL_PUBLIC
+  export AUTH_SECRET=$URL_AUTH_SECRET INTERNAL_TOKEN=$URL_INTERNAL_TOKEN
   [ -n "${SMTP_URL:-}" ] || export MAIL_DIR=${MAIL_DIR:-$DEV_DIR/mail}
   cd "$CALLED_FROM" || return 1
   exec "$URL_BIN" "$@"

@@ -112,6 +112,8 @@ URL_NATS=$(printf '%q' "$NATS_URL")
 URL_PUBLIC=$(printf '%q' "$PUBLIC_URL")
 URL_HTTP_PORT=$HTTP_PORT
 URL_BIN=$(printf '%q' "$INTELLISTACK_BIN")
+URL_AUTH_SECRET=$(printf '%q' "$AUTH_SECRET")
+URL_INTERNAL_TOKEN=$(printf '%q' "$INTERNAL_TOKEN")
 EOF
 }
 

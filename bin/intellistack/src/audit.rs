@@ -17,13 +17,18 @@ const PAGE: u32 = 1_000;
 /// Compares every store with itself, with its copy on the bus and with the checkpoints of its
 /// readers. A difference is reported with its position, and the exit code is 1.
 ///
-/// A copy or a reader that is merely behind is no difference: it catches up from the store.
+/// A copy or a reader that is merely behind is no difference: it catches up from the store. Whoever
+/// follows is therefore read before what it follows: the system may run meanwhile.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let client = runtime::bus(&config.nats_url, "intellistack-audit").await?;
     let jetstream = jetstream::new(client);
     let mut findings = Vec::new();
     let mut heads = Vec::new();
+    let mut claims = Vec::new();
+    for service in ServiceName::ALL.into_iter().filter(|service| service.schema().is_some()) {
+        claims.extend(checkpoints(&pool(config, service)?, service).await?);
+    }
     for service in ServiceName::ALL.into_iter().filter(|service| service.owns_store()) {
         let store = Store::new(pool(config, service)?, schema(service)?);
         let audit = audit_store(&store, &jetstream, &config.nats_namespace)
@@ -33,9 +38,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         findings.extend(audit.findings.into_iter().map(|finding| format!("{}: {finding}", store.name())));
         heads.push((store.name(), audit.head));
     }
-    for service in ServiceName::ALL.into_iter().filter(|service| service.schema().is_some()) {
-        findings.extend(audit_checkpoints(&pool(config, service)?, service, &heads).await?);
-    }
+    findings.extend(claims.iter().filter_map(|claim| claim.refuted_by(&heads)));
     findings.extend(usage_metrics::verify(&pool(config, ServiceName::UsageMetrics)?).await?);
     for finding in &findings {
         println!("DIFFERENT  {finding}");
@@ -67,11 +70,10 @@ async fn audit_store(
     jetstream: &jetstream::Context,
     namespace: &str,
 ) -> anyhow::Result<StoreAudit> {
-    let head = store.head().await?;
-    let mut findings = inner_findings(store.pool(), head).await?;
+    let (copy, tail) = BusReader::open(store.name(), jetstream, namespace).await?;
+    let (head, mut findings) = inner_findings(store.pool()).await?;
     let unsequenced =
         sqlx::query_scalar("select count(*) from events where gpos is null").fetch_one(store.pool()).await?;
-    let (copy, tail) = BusReader::open(store.name(), jetstream, namespace).await?;
     if tail > head {
         findings.push(format!("the bus holds {tail} events, the store only {head}"));
     }
@@ -81,14 +83,18 @@ async fn audit_store(
     Ok(StoreAudit { head, unsequenced, digest, bus: level, findings })
 }
 
-/// Dense positions, and versions that rise with them in every stream.
-async fn inner_findings(pool: &PgPool, head: u64) -> anyhow::Result<Vec<String>> {
+/// The highest position, and whether positions are dense and versions rise with them in every stream.
+async fn inner_findings(pool: &PgPool) -> anyhow::Result<(u64, Vec<String>)> {
     let mut findings = Vec::new();
-    let (count, max): (i64, i64) =
-        sqlx::query_as("select count(gpos), coalesce(max(gpos), 0) from events").fetch_one(pool).await?;
-    if count != max || u64::try_from(max) != Ok(head) {
+    // One statement: one snapshot of the database.
+    let (count, max, cursor): (i64, i64, i64) = sqlx::query_as(
+        "select count(gpos), coalesce(max(gpos), 0), (select gpos from sequencer) from events",
+    )
+    .fetch_one(pool)
+    .await?;
+    if count != max || max != cursor {
         findings.push(format!(
-            "{count} sequenced events, highest position {max}, cursor {head}: these must be equal"
+            "{count} sequenced events, highest position {max}, cursor {cursor}: these must be equal"
         ));
     }
     let inverted: Option<(i64, String, i64)> = sqlx::query_as(
@@ -102,7 +108,7 @@ async fn inner_findings(pool: &PgPool, head: u64) -> anyhow::Result<Vec<String>>
     if let Some((position, stream, version)) = inverted {
         findings.push(format!("position {position}: version {version} of {stream} is out of order"));
     }
-    Ok(findings)
+    Ok((u64::try_from(cursor).context("a cursor below zero")?, findings))
 }
 
 /// Walks store and bus side by side up to `level`, and the store alone from there, chaining a
@@ -203,23 +209,30 @@ fn is_missing(error: &jetstream::context::GetStreamError) -> bool {
     matches!(error.kind(), JetStream(inner) if inner.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
 }
 
-/// No reader may be ahead of what it reads.
-async fn audit_checkpoints(
-    pool: &PgPool,
+/// How far a reader says that it has read.
+struct Checkpoint {
     service: ServiceName,
-    heads: &[(&'static str, u64)],
-) -> anyhow::Result<Vec<String>> {
-    let checkpoints: Vec<(String, String, i64)> =
+    projection: String,
+    store: String,
+    position: i64,
+}
+
+async fn checkpoints(pool: &PgPool, service: ServiceName) -> anyhow::Result<Vec<Checkpoint>> {
+    let rows: Vec<(String, String, i64)> =
         sqlx::query_as("select projection, store, gpos from checkpoints").fetch_all(pool).await?;
-    let ahead = checkpoints.into_iter().filter(|(_, store, position)| {
+    let checkpoint = |(projection, store, position)| Checkpoint { service, projection, store, position };
+    Ok(rows.into_iter().map(checkpoint).collect())
+}
+
+impl Checkpoint {
+    /// No reader may be ahead of what it reads.
+    fn refuted_by(&self, heads: &[(&'static str, u64)]) -> Option<String> {
+        let Self { service, projection, store, position } = self;
         let head = heads.iter().find(|(name, _)| name == store).map_or(0, |(_, head)| *head);
-        u64::try_from(*position).is_ok_and(|position| position > head)
-    });
-    Ok(ahead
-        .map(|(projection, store, position)| {
+        u64::try_from(*position).is_ok_and(|position| position > head).then(|| {
             format!("{service}: {projection} claims position {position} of {store}, which has fewer")
         })
-        .collect())
+    }
 }
 
 fn pool(config: &Config, service: ServiceName) -> anyhow::Result<PgPool> {

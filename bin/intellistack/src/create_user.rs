@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::cli::{AdminCommand, CreateUserArgs};
 use crate::config::Config;
+use crate::secret;
 use crate::services::ServiceName;
 
 /// Characters of a made-up password: 119 bits, and four to satisfy the policy.
@@ -27,7 +28,7 @@ pub async fn run(config: &Config, args: CreateUserArgs) -> anyhow::Result<()> {
         password: SecretString::from(password),
         verified: args.verified,
     };
-    let (id, created) = identity::create_user(operator(config)?, user).await?;
+    let (id, created) = identity::create_user(operator(config).await?, user).await?;
     if created {
         println!("created {email} ({role}) as {id}");
     } else {
@@ -41,7 +42,7 @@ pub async fn run(config: &Config, args: CreateUserArgs) -> anyhow::Result<()> {
 pub async fn admin(config: &Config, command: AdminCommand) -> anyhow::Result<()> {
     let AdminCommand::Create(args) = command;
     let email = args.email;
-    match identity::make_admin(operator(config)?, &email).await {
+    match identity::make_admin(operator(config).await?, &email).await {
         Ok((id, true)) => {
             println!("{email} ({id}) is an administrator now and must sign in again");
             return Ok(());
@@ -63,7 +64,7 @@ pub async fn admin(config: &Config, command: AdminCommand) -> anyhow::Result<()>
         password: SecretString::from(password.as_str()),
         verified: true,
     };
-    let (id, created) = identity::create_user(operator(config)?, user).await?;
+    let (id, created) = identity::create_user(operator(config).await?, user).await?;
     if !created {
         bail!("{email} has just signed up: try again");
     }
@@ -74,7 +75,8 @@ pub async fn admin(config: &Config, command: AdminCommand) -> anyhow::Result<()>
     Ok(())
 }
 
-fn operator(config: &Config) -> anyhow::Result<identity::Operator> {
+async fn operator(config: &Config) -> anyhow::Result<identity::Operator> {
+    secret::claim(config, ServiceName::Identity).await?;
     let (schema, _) = ServiceName::Identity.schema().context("identity has a schema")?;
     Ok(identity::Operator {
         pool: runtime::pool(config.database_url()?, schema, 2)?,

@@ -11,6 +11,7 @@ mod import_course;
 mod keys;
 mod migrate;
 mod run;
+mod secret;
 mod services;
 mod social_config;
 

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::secret;
 use crate::services::ServiceName;
 
 /// What the services of a process share.
@@ -39,6 +40,9 @@ fn drain_stage(service: &str) -> usize {
 pub async fn run(config: Config, services: &[ServiceName]) -> anyhow::Result<()> {
     install_tls_provider()?;
     let token = internal_token(&config, services)?;
+    for service in services.iter().filter(|service| service.seals()) {
+        secret::claim_if_answered(&config, *service).await?;
+    }
     let mut listeners = bind_grpc(&config, services).await?;
     let ops = TcpListener::bind(config.ops_addr)
         .await

@@ -57,6 +57,11 @@ impl ServiceName {
         Some((schema, vec![&eventstore::MIGRATOR, &projection::MIGRATOR, own]))
     }
 
+    /// Those that keep personal data, sealed under AUTH_SECRET.
+    pub fn seals(self) -> bool {
+        matches!(self, Self::Identity | Self::Session)
+    }
+
     /// Those that own an event store; a read model's owner has none.
     pub fn owns_store(self) -> bool {
         !matches!(self, Self::Gateway | Self::UsageMetrics)

@@ -16,6 +16,9 @@ pub enum StoreError {
     /// Stored bytes that this build cannot read.
     #[error("stream {stream} version {version} cannot be read: {detail}")]
     Corrupt { stream: String, version: u64, detail: String },
+    /// AUTH_SECRET is not the one that the personal data in this database is sealed under.
+    #[error("AUTH_SECRET is not the one that this database was first used with")]
+    OtherSecret,
     /// The event would not fit into a message on the bus, and would block every later one.
     #[error("event {event_type} takes {bytes} bytes, the limit is {limit}")]
     TooLarge { event_type: String, bytes: usize, limit: usize },
@@ -89,6 +92,14 @@ impl From<StoreError> for kernel::Error {
             StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "the event store is unavailable");
                 Self::unavailable("The service cannot reach its database. Please try again.")
+            }
+            StoreError::OtherSecret => {
+                tracing::error!(%error, "personal data can be neither sealed nor opened");
+                Self::new(
+                    ErrorCode::Unavailable,
+                    "WRONG_AUTH_SECRET",
+                    "AUTH_SECRET is not the one that this database was first used with.",
+                )
             }
             StoreError::TooLarge { bytes, limit, .. } => {
                 Self::invalid("EVENT_TOO_LARGE", "This is too large to be stored.")

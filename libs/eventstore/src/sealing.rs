@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use kernel::Entropy;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgConnection, PgExecutor, PgPool};
+use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::StoreError;
@@ -21,6 +22,7 @@ use crate::StoreError;
 const KEY_BYTES: usize = 32;
 const MIN_SECRET_BYTES: usize = 32;
 const SALT: &[u8] = b"intellistack vault";
+const PLACE_OF_CHECK: &str = "vault_check";
 
 /// AUTH_SECRET is too short, or no key can be derived from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +39,7 @@ pub struct Unsealable;
 pub struct Vault {
     master: Arc<LessSafeKey>,
     entropy: Arc<dyn Entropy>,
+    claimed: Arc<OnceCell<()>>,
 }
 
 impl fmt::Debug for Vault {
@@ -63,14 +66,45 @@ impl Vault {
         let info = [purpose.as_bytes()];
         let derived = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(secret);
         let key = derived.expand(&info, &AES_256_GCM).map(UnboundKey::from).map_err(|_| UnusableSecret)?;
-        Ok(Self { master: Arc::new(LessSafeKey::new(key)), entropy })
+        let master = Arc::new(LessSafeKey::new(key));
+        Ok(Self { master, entropy, claimed: Arc::default() })
+    }
+
+    /// Makes sure that this is the AUTH_SECRET which the database was first used with, and makes it
+    /// that in a new database. The answer of a database is asked for once.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherSecret`], or an unavailable database.
+    pub async fn claim(&self, pool: &PgPool) -> Result<(), StoreError> {
+        self.claimed.get_or_try_init(|| self.try_claim(pool)).await.copied()
+    }
+
+    async fn try_claim(&self, pool: &PgPool) -> Result<(), StoreError> {
+        let sealed = seal(&self.master, &*self.entropy, PLACE_OF_CHECK, &[]);
+        let sealed = sealed.map_err(|Unsealable| StoreError::OtherSecret)?;
+        // A database from before there was a check says by its keys whose it is.
+        let before: Option<(String, Vec<u8>)> = sqlx::query_as(
+            "select subject, wrapped from subject_keys where not exists (select from vault_check) limit 1",
+        )
+        .fetch_optional(pool)
+        .await?;
+        if let Some((subject, wrapped)) = before {
+            self.unwrap(&subject, &wrapped).map_err(|_| StoreError::OtherSecret)?;
+        }
+        sqlx::query("insert into vault_check (sealed) values ($1) on conflict do nothing")
+            .bind(sealed)
+            .execute(pool)
+            .await?;
+        let first: Vec<u8> = sqlx::query_scalar("select sealed from vault_check").fetch_one(pool).await?;
+        open(&self.master, PLACE_OF_CHECK, &first).map(drop).map_err(|Unsealable| StoreError::OtherSecret)
     }
 
     /// The key of a person, made now when there is none. Runs outside of a command's transaction:
     /// a key that nothing was sealed with yet does no harm.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Corrupt`] when AUTH_SECRET is not the one it was wrapped with.
+    /// [`StoreError`]; [`StoreError::OtherSecret`] when AUTH_SECRET is not the database's, and
+    /// [`StoreError::Corrupt`] when the key is damaged.
     pub async fn key(
         &self,
         pool: &PgPool,
@@ -80,6 +114,7 @@ impl Vault {
         if let Some(key) = self.find(pool, subject).await? {
             return Ok(key);
         }
+        self.claim(pool).await?;
         let mut fresh = Zeroizing::new([0_u8; KEY_BYTES]);
         self.entropy.fill(&mut *fresh);
         let wrapped = seal(&self.master, &*self.entropy, &place_of_key(subject), &*fresh)

@@ -58,7 +58,10 @@ impl From<CodecError> for ApplyError {
 impl From<StoreError> for ApplyError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict { .. } | StoreError::Unavailable(_) => Self::Retry(error.to_string()),
+            // The operator mends the last one.
+            StoreError::Conflict { .. } | StoreError::Unavailable(_) | StoreError::OtherSecret => {
+                Self::Retry(error.to_string())
+            }
             other => Self::Poison(other.to_string()),
         }
     }

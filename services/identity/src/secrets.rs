@@ -57,7 +57,7 @@ pub(crate) enum LinkPurpose {
 
 /// The claims of a mailed link. Stateless as the Better-Auth contract has it (section 4): bound to
 /// purpose, user and address, good until it expires, and opening it twice changes nothing. The
-/// session epoch ends the links of a pending change when the password is reset.
+/// epoch ends the links of a pending change when the standing of the account changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LinkClaims {
     /// The account's address when the link was mailed.
@@ -188,6 +188,11 @@ impl Secrets {
     pub(crate) fn new_device(&self, user: &UserId, entropy: &dyn Entropy) -> String {
         let id = entropy.alphanumeric(DEVICE_ID_CHARS);
         format!("{id}.{}", hex::encode(self.device_tag(user, &id)))
+    }
+
+    /// The token by which a device is known from now on: the one it has, if it is known to the user.
+    pub(crate) fn device_token(&self, known: String, user: &UserId, entropy: &dyn Entropy) -> String {
+        if self.known_device(&known, user).is_some() { known } else { self.new_device(user, entropy) }
     }
 
     /// The device, if the token is one of ours for this user.

@@ -21,6 +21,11 @@ pub(crate) fn banned_user() -> Error {
     )
 }
 
+/// The user's sessions were ended between the proof of who they are and this session.
+pub(crate) fn failed_to_create_session() -> Error {
+    Error::new(ErrorCode::Unauthenticated, "FAILED_TO_CREATE_SESSION", "Please sign in again.")
+}
+
 pub(crate) fn may_not_impersonate() -> Error {
     Error::denied("YOU_ARE_NOT_ALLOWED_TO_IMPERSONATE_USERS", "You are not allowed to impersonate users")
 }

@@ -34,6 +34,7 @@ impl Sessions for Grpc {
             origin: origin.clone(),
             remember: request.remember,
             impersonator_session: some(request.impersonator_session_id).map(SessionId::from),
+            epoch: request.epoch,
         };
         let created = create_session(&self.0, command).await.map_err(status)?;
         Ok(Response::new(wire::CreateSessionResponse {

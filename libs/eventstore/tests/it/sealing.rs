@@ -83,6 +83,34 @@ async fn keys_made_side_by_side_are_one_key() {
 }
 
 #[tokio::test]
+async fn a_database_belongs_to_the_secret_it_was_first_used_with() {
+    let world = world().await;
+    let (pool, now) = (world.store.pool(), world.clock.now());
+    vault("a secret").claim(pool).await.unwrap();
+    vault("a secret").claim(pool).await.unwrap();
+    let other = vault("b secret");
+    for _ in 0..2 {
+        assert!(matches!(other.claim(pool).await, Err(StoreError::OtherSecret)));
+    }
+    let outcome = other.key(pool, "u1", now).await;
+    assert!(matches!(outcome, Err(StoreError::OtherSecret)), "it makes no key: {outcome:?}");
+    assert!(other.find(pool, "u1").await.unwrap().is_none());
+    vault("a secret").key(pool, "u1", now).await.unwrap();
+}
+
+/// Of a release that wrote no check value.
+#[tokio::test]
+async fn a_database_without_a_check_belongs_to_the_secret_of_its_keys() {
+    let world = world().await;
+    let pool = world.store.pool();
+    vault("a secret").key(pool, "u1", world.clock.now()).await.unwrap();
+    sqlx::query("delete from vault_check").execute(pool).await.unwrap();
+    assert!(matches!(vault("b secret").claim(pool).await, Err(StoreError::OtherSecret)));
+    vault("a secret").claim(pool).await.unwrap();
+    assert!(matches!(vault("b secret").claim(pool).await, Err(StoreError::OtherSecret)));
+}
+
+#[tokio::test]
 async fn another_secret_is_told_as_such_and_a_short_one_is_refused() {
     let world = world().await;
     let store = world.store.clone();

@@ -32,8 +32,11 @@ pub async fn sign_up(
     let remember = fields.optional_bool("rememberMe", true);
     fields.check()?;
     fields.refuse_system_fields()?;
-    let user = app.identity().sign_up(request).await?.into_inner().user.ok_or_else(Error::internal)?;
-    start_session(&app, &user, client, remember, json!({})).await
+    let answer = app.identity().sign_up(request).await?.into_inner();
+    let user = answer.user.ok_or_else(Error::internal)?;
+    let mut response = start_session(&app, &user, client, remember, json!({})).await?;
+    app.cookies.set_device(response.headers_mut(), &answer.device_token);
+    Ok(response)
 }
 
 /// `POST /sign-in/email`.
@@ -94,6 +97,7 @@ pub async fn new_session(
         client: Some(client),
         remember,
         impersonator_session_id: String::new(),
+        epoch: user.session_epoch,
     };
     Ok(app.sessions().create_session(request).await?.into_inner().token)
 }

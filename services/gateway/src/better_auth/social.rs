@@ -42,6 +42,7 @@ pub fn patient<T>(message: T) -> tonic::Request<T> {
 pub async fn sign_in(
     State(app): State<App>,
     RequestClient(client): RequestClient,
+    headers: HeaderMap,
     mut fields: Fields,
 ) -> Result<Response, AuthError> {
     let start = Start::read(&app, &mut fields)?;
@@ -50,9 +51,12 @@ pub async fn sign_in(
     };
     let mut request = with_id_token(start.request.provider_id, id_token);
     request.client = Some(client.clone());
+    request.device_token = app.cookies.device(&headers);
     let answer = app.social().sign_in_with_id_token(patient(request)).await?.into_inner();
     let user = answer.user.ok_or_else(Error::internal)?;
-    start_session(&app, &user, client, true, json!({ "redirect": false })).await
+    let mut response = start_session(&app, &user, client, true, json!({ "redirect": false })).await?;
+    app.cookies.set_device(response.headers_mut(), &answer.device_token);
+    Ok(response)
 }
 
 /// `POST /link-social`, up to 1.6 also `/oauth2/link`.
@@ -186,6 +190,7 @@ pub async fn callback(
         iss: query.filled("iss"),
         session_id: String::new(),
         client: Some(client),
+        device_token: app.cookies.device(&headers),
     };
     let mut response = if query.check().is_err() {
         redirect::to_error(&app, "", "invalid_callback_request", "")
@@ -216,7 +221,8 @@ async fn complete(
     let own = current.filter(|current| current.session.impersonated_by.is_empty());
     request.session_id = own.map(|current| current.session.id).unwrap_or_default();
     let answer = app.social().complete(patient(request)).await?.into_inner();
-    let CompleteResponse { redirect_to, error, error_description, user, linked, error_url } = answer;
+    let CompleteResponse { redirect_to, error, error_description, user, linked, error_url, device_token } =
+        answer;
     if !error.is_empty() {
         return Ok(redirect::to_error(app, &redirect_to, &error, &error_description));
     }
@@ -227,7 +233,10 @@ async fn complete(
     let mut response = redirect::to(&redirect_to);
     if let Some(user) = user {
         match new_session(app, &user, client, true).await {
-            Ok(token) => app.cookies.set_session(response.headers_mut(), &token, true),
+            Ok(token) => {
+                app.cookies.set_session(response.headers_mut(), &token, true);
+                app.cookies.set_device(response.headers_mut(), &device_token);
+            }
             Err(error) if error.is_of_contract() => {
                 return Ok(redirect::to_error(app, &error_url, error.reason(), ""));
             }

@@ -2,8 +2,8 @@ use api::events::identity::PasswordChanged;
 use kernel::{Error, UserId};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Cx;
 use super::guess::{Guess, Target};
+use super::{Cx, Held};
 use crate::domain::account::{Account, By, Event};
 use crate::domain::attempt::Path;
 use crate::domain::email::EmailAddress;
@@ -11,6 +11,7 @@ use crate::domain::password;
 use crate::domain::profile::Origin;
 use crate::error;
 use crate::mail::{MailKind, MailRequest};
+use crate::postgres::credentials::Credential;
 use crate::postgres::users::Person;
 use crate::postgres::{credentials, mailed_tokens};
 
@@ -38,10 +39,7 @@ pub(crate) async fn verify_password(cx: &Cx, command: VerifyPassword) -> Result<
 }
 
 /// The person whose password was right, and the credential that it was right for.
-pub(crate) async fn prove(
-    cx: &Cx,
-    command: VerifyPassword,
-) -> Result<(Person, credentials::Credential), Error> {
+pub(crate) async fn prove(cx: &Cx, command: VerifyPassword) -> Result<(Person, Credential), Error> {
     password::check_length(command.password.expose_secret())?;
     let person = cx.person(&command.user).await?;
     let credential = credentials::find(cx.store.pool(), &command.user).await?;
@@ -67,6 +65,21 @@ pub(crate) async fn prove(
     }
 }
 
+/// Holds the account if the password is still the one that was proven: of two changes at once the
+/// second one's proof is of a password that is no more.
+///
+/// # Errors
+/// `INVALID_PASSWORD`, `USER_NOT_FOUND`.
+pub(crate) async fn hold_proven(cx: &Cx, user: &UserId, proven: &Credential) -> Result<Held, Error> {
+    let mut held = cx.hold(user).await?;
+    let stored = credentials::find(held.opened.reader(), user).await?;
+    if stored.is_some_and(|stored| stored.changed_at == proven.changed_at) {
+        return Ok(held);
+    }
+    held.let_go().await;
+    Err(error::invalid_password())
+}
+
 /// Changes the password and ends the user's other sessions.
 pub(crate) async fn change_password(cx: &Cx, command: ChangePassword) -> Result<Account, Error> {
     let ChangePassword { current, new_password, spared_session } = command;
@@ -74,19 +87,10 @@ pub(crate) async fn change_password(cx: &Cx, command: ChangePassword) -> Result<
     let person = cx.person(&user).await?;
     let about = [person.account.name.as_str(), person.account.email.as_str()];
     password::check_new(new_password.expose_secret(), &about)?;
-    prove(cx, current).await?;
-    // Read again: the guess may have replaced the hash by a stronger one of the same password.
-    let proven = credentials::find(cx.store.pool(), &user).await?;
-    let proven = proven.ok_or_else(error::credential_account_not_found)?;
+    let (_, proven) = prove(cx, current).await?;
     let credential = cx.credential(new_password, Some(proven.clone())).await?;
 
-    let mut held = cx.hold(&user).await?;
-    let stored = credentials::find(held.opened.reader(), &user).await?;
-    // Of two changes at once the second one's proof is of a password that is no more.
-    if stored.is_none_or(|stored| stored.changed_at != proven.changed_at) {
-        held.let_go().await;
-        return Err(error::invalid_password());
-    }
+    let held = hold_proven(cx, &user, &proven).await?;
     let now = cx.clock.now();
     let account = Account { updated_at: now, ..held.account().clone() }.end_sessions(spared_session.clone());
     let changed = Event::PasswordChanged(PasswordChanged {

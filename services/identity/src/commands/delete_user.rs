@@ -1,11 +1,11 @@
 use api::events::identity::{DeletionRequested, UserErased};
-use eventstore::Meta;
 use eventstore::sealing::Vault;
-use kernel::{Error, EventCodec, Role, UserId};
+use eventstore::{Meta, Opened};
+use kernel::{Error, EventCodec, UserId};
 use secrecy::SecretString;
 
-use super::change_password::{VerifyPassword, prove};
-use super::{Cx, Held, callback, subject_of_address};
+use super::change_password::{VerifyPassword, hold_proven, prove};
+use super::{Cx, callback, subject_of_address};
 use crate::domain::account::{By, Event};
 use crate::domain::profile::Origin;
 use crate::error;
@@ -56,56 +56,64 @@ pub(crate) async fn request_deletion(cx: &Cx, command: RequestDeletion) -> Resul
 /// the person is noise.
 pub(crate) async fn delete_user(cx: &Cx, command: DeleteUser) -> Result<(), Error> {
     let DeleteUser { user, proof, device_token, origin } = command;
-    match proof {
+    let held = match proof {
         Proof::Password(password) => {
-            prove(cx, VerifyPassword { user: user.clone(), password, device_token, origin }).await?;
+            let asked = VerifyPassword { user: user.clone(), password, device_token, origin };
+            let (_, proven) = prove(cx, asked).await?;
+            hold_proven(cx, &user, &proven).await?
         }
         Proof::Token(token) => {
-            let hash = token_hash(&token);
-            let purpose = MailedPurpose::DeleteAccount;
-            let owner = mailed_tokens::find(cx.store.pool(), purpose, &hash, cx.clock.now()).await?;
+            let mut held = cx.hold(&user).await?;
+            let (hash, purpose) = (token_hash(&token), MailedPurpose::DeleteAccount);
+            let owner = mailed_tokens::find(held.opened.reader(), purpose, &hash, cx.clock.now()).await?;
             // Of another user: as good as none.
             if owner.is_none_or(|owner| owner != user) {
+                held.let_go().await;
                 return Err(error::deletion_token_not_found());
             }
+            held
         }
-        Proof::FreshSession => {}
-    }
-    let held = cx.hold(&user).await?;
-    erase(cx, held, By::User, user.as_str()).await
+        Proof::FreshSession => cx.hold(&user).await?,
+    };
+    erase(cx, held.opened, &user, (By::User, user.as_str())).await
 }
 
+/// Needs nothing that is sealed: an account whose key does not open can be erased, too.
+///
 /// # Errors
-/// `LAST_ADMIN`.
-pub(crate) async fn erase(cx: &Cx, held: Held, by: By, actor: &str) -> Result<(), Error> {
-    let Held { opened, person } = held;
+/// `USER_NOT_FOUND`, `LAST_ADMIN`.
+pub(crate) async fn erase(
+    cx: &Cx,
+    mut opened: Opened,
+    user: &UserId,
+    (by, actor): (By, &str),
+) -> Result<(), Error> {
+    let Some(stub) = users::stub(opened.reader(), user).await? else {
+        opened.rollback().await;
+        return Err(error::user_not_found());
+    };
     let now = cx.clock.now();
-    let address_key = cx.secrets.key_of(&person.account.email);
-    let was_admin = person.account.role == Role::Admin;
-    let account = person.account.end_sessions(None);
-    let erased = Event::Erased(UserErased {
-        user_id: account.id.to_string(),
-        by: by.as_str().to_owned(),
-        session_epoch: account.session_epoch,
-    });
+    let session_epoch = stub.session_epoch + 1;
+    let by = by.as_str().to_owned();
+    let erased = Event::Erased(UserErased { user_id: user.to_string(), by, session_epoch });
     // Says nothing of the person: there is no key left to seal it with.
     let meta = Meta {
         at: now,
         actor: Some(actor.to_owned()),
         traceparent: runtime::current_traceparent(),
-        subject: Some(account.id.to_string()),
+        subject: Some(user.to_string()),
     };
     let mut appended = opened.append(&[erased.encode()], &meta).await?;
     let tx = appended.tx();
-    if was_admin {
+    if stub.admin {
         users::lock_admins(tx).await?;
-        if users::other_admins(tx, &account.id, now).await? == 0 {
+        if users::other_admins(tx, user, now).await? == 0 {
             return Err(error::last_admin());
         }
     }
-    users::erase(tx, &account, now).await?;
-    guards::forget(tx, &address_key).await?;
-    Vault::destroy(tx, &subject_of_address(&address_key)).await?;
+    users::erase(tx, user, session_epoch, now).await?;
+    guards::forget(tx, &stub.email_key).await?;
+    Vault::destroy(tx, &subject_of_address(&stub.email_key)).await?;
     appended.commit().await?;
     Ok(())
 }

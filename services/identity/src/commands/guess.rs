@@ -55,7 +55,8 @@ impl Guess {
         })?
     }
 
-    /// Takes the guess: the account if the password is right and may be used now.
+    /// Takes the guess: the account if the password is right and may be used now. Its session epoch
+    /// is the one in which the password was proven.
     ///
     /// An address without an account takes every step of one that has: the same statements, a hash
     /// of the same cost, the same lock after the same number of guesses.
@@ -79,11 +80,10 @@ impl Guess {
             Verified::Right { upgrade: true } => self.upgraded(password).await,
             Verified::Right { upgrade: false } | Verified::Wrong => None,
         };
-        let verdict = self.settle(&key, verified, stronger).await?;
-        match (verdict, &self.target.person) {
+        match self.settle(&key, verified, stronger).await? {
             (Settled::Right, Some(person)) => {
                 count("signed_in");
-                Ok(person.clone())
+                Ok(person)
             }
             (Settled::Banned, _) => {
                 count("banned");
@@ -162,22 +162,24 @@ impl Guess {
         Ok(error::account_locked(until, now))
     }
 
+    /// Under the stream's lock, where account and password are what they are now: a ban that came
+    /// meanwhile holds, and a password that was replaced meanwhile is wrong.
     async fn settle(
         &self,
         key: &str,
         verified: Verified,
         stronger: Option<String>,
-    ) -> Result<Settled, Error> {
+    ) -> Result<(Settled, Option<Person>), Error> {
         let now = self.cx.clock.now();
         let seal = self.seal(now).await?;
         let mut opened = self.cx.store.open(&self.stream()).await?;
-        let right = matches!(verified, Verified::Right { .. });
-        let (guard, verdict) = guards::find(opened.reader(), key).await?.settle(right, now);
-        // As it is now, under the stream's lock: a ban that came meanwhile holds.
         let person = match &self.target.person {
             Some(person) => users::find(opened.reader(), &self.cx.vault, &person.account.id).await?,
             None => None,
         };
+        let right = matches!(verified, Verified::Right { .. }) && self.stands(&mut opened).await?;
+        let stronger = stronger.filter(|_| right);
+        let (guard, verdict) = guards::find(opened.reader(), key).await?.settle(right, now);
         let (mut events, settled) = self.judge(verdict, person.as_ref(), stronger.is_some());
         let lifted = person.as_ref().and_then(|person| decide_lift_expired_ban(&person.account, now));
         let lifted = lifted.filter(|_| settled == Settled::Right && self.path == Path::SignIn);
@@ -188,15 +190,24 @@ impl Guess {
         if let (Some(hash), Some(person), Some(old)) = (&stronger, &person, &self.target.credential) {
             credentials::upgrade(appended.tx(), &person.account.id, &old.hash, hash).await?;
         }
-        if let (true, Some(person)) = (lift, person) {
-            let account = Account { ban: None, updated_at: now, ..person.account };
-            let person = Person { account, key: person.key };
-            users::save(appended.tx(), &person, &self.cx.secrets.address_key(&self.target.email), now)
-                .await?;
+        if let (true, Some(person)) = (lift, &person) {
+            let account = Account { ban: None, updated_at: now, ..person.account.clone() };
+            let address_key = self.cx.secrets.key_of(&account.email);
+            let person = Person { account, key: person.key.clone() };
+            users::save(appended.tx(), &person, &address_key, now).await?;
         }
         self.tell_of_lock(&mut appended, verdict, now).await?;
         appended.commit().await?;
-        Ok(settled)
+        Ok((settled, person))
+    }
+
+    /// Whether the password that was verified is still the account's.
+    async fn stands(&self, opened: &mut Opened) -> Result<bool, Error> {
+        let (Some(person), Some(verified)) = (&self.target.person, &self.target.credential) else {
+            return Ok(false);
+        };
+        let stored = credentials::find(opened.reader(), &person.account.id).await?;
+        Ok(stored.is_some_and(|stored| stored.changed_at == verified.changed_at))
     }
 
     /// A lock that just closed is said to the account's owner, who may know nothing of the guesses.

@@ -27,6 +27,7 @@ use kernel::{Clock, Entropy, Error, UserId};
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep_until};
 
+use crate::domain::account::Account;
 use crate::domain::email::EmailAddress;
 use crate::error;
 use crate::hasher::Hasher;
@@ -95,6 +96,11 @@ impl Cx {
             Some(old) => Credential { hash, changed_at: now, ..old },
             None => Credential { id: self.row_id(), hash, created_at: now, changed_at: now },
         })
+    }
+
+    /// The token by which a device is known to a user from now on.
+    pub(crate) fn device_token(&self, known: String, account: &Account) -> String {
+        self.secrets.device_token(known, &account.id, &*self.entropy)
     }
 
     pub(crate) fn row_id(&self) -> String {

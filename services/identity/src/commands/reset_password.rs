@@ -35,7 +35,8 @@ pub(crate) async fn check_reset_token(cx: &Cx, token: &str) -> Result<UserId, Er
 ///
 /// Whoever reads the mail owns the address. If nobody had proven it before, whatever else an
 /// earlier tenant of the account attached to it goes: links, pending changes, the old password
-/// (Sudhodanan and Paverd, "Pre-hijacked accounts", 2022).
+/// (Sudhodanan and Paverd, "Pre-hijacked accounts", 2022). So do the links from before the account
+/// moved to this address: they were made by the owner of another one.
 pub(crate) async fn reset_password(cx: &Cx, command: ResetPassword) -> Result<Account, Error> {
     let user = check_reset_token(cx, &command.token).await?;
     let person = cx.person(&user).await.map_err(|_| error::invalid_mailed_token())?;
@@ -53,12 +54,11 @@ pub(crate) async fn reset_password(cx: &Cx, command: ResetPassword) -> Result<Ac
         held.let_go().await;
         return Err(error::invalid_mailed_token());
     }
-    let proven = held.account().email_verified;
-    let dropped = if proven { Vec::new() } else { links::of_user(held.opened.reader(), &user).await? };
+    let links = links::of_user(held.opened.reader(), &user).await?;
+    let dropped: Vec<Link> = links.into_iter().filter(|link| !outlives(link, held.account())).collect();
     let address_key = cx.secrets.key_of(&held.account().email);
     let locked = guards::is_locked(held.opened.reader(), &address_key, now).await?;
-    let account =
-        Account { email_verified: true, updated_at: now, ..held.account().clone() }.end_sessions(None);
+    let account = held.account().clone().proven(now).end_sessions(None);
     let events = decide(held.account(), &account, &dropped, locked);
     let personal = account.personal(&command.origin);
     let (mut recorded, person) = held.record(&events, &personal, Some(user.as_str()), now).await?;
@@ -74,6 +74,11 @@ pub(crate) async fn reset_password(cx: &Cx, command: ResetPassword) -> Result<Ac
     recorded.mail(&notice).await?;
     recorded.commit().await?;
     Ok(person.account)
+}
+
+/// Whether a link belongs to whoever proves the address now.
+fn outlives(link: &Link, account: &Account) -> bool {
+    account.email_verified && account.email_changed_at.is_none_or(|moved| moved < link.created_at)
 }
 
 fn decide(before: &Account, after: &Account, dropped: &[Link], locked: bool) -> Vec<Event> {

@@ -35,8 +35,6 @@ pub(crate) async fn sign_in(cx: &Cx, command: SignIn) -> Result<(Person, String)
         origin: command.origin,
     };
     let person = guess.make(command.password).await?;
-    let known = cx.secrets.known_device(&command.device_token, &person.account.id).is_some();
-    let device_token =
-        if known { command.device_token } else { cx.secrets.new_device(&person.account.id, &*cx.entropy) };
+    let device_token = cx.device_token(command.device_token, &person.account);
     Ok((person, device_token))
 }

@@ -86,7 +86,7 @@ async fn verify(
         return done(held, Outcome::AlreadyVerified).await;
     };
     let now = cx.clock.now();
-    let account = Account { email_verified: true, updated_at: now, ..held.account().clone() };
+    let account = held.account().clone().proven(now);
     let personal = account.personal(origin);
     let (mut recorded, person) = held.record(&[event], &personal, Some(account.id.as_str()), now).await?;
     recorded.save(cx, &Person { account: account.clone(), key: person.key }, now).await?;
@@ -94,9 +94,10 @@ async fn verify(
     Ok((account, Outcome::Verified))
 }
 
-/// A pending change ends with the address it was asked for at, and with a reset of the password.
+/// A pending change ends with the standing of the account in which it was asked for: when its
+/// address is first proven or becomes another one, and when its sessions end.
 async fn check_pending(held: Held, claims: &LinkClaims) -> Result<Held, Error> {
-    if held.account().email == claims.email && held.account().session_epoch == claims.epoch {
+    if held.account().email == claims.email && held.account().pending_epoch == claims.epoch {
         return Ok(held);
     }
     held.let_go().await;
@@ -111,7 +112,7 @@ async fn change(
 ) -> Result<(Account, Outcome), Error> {
     let now = cx.clock.now();
     let before = held.account().clone();
-    let account = Account { email: new_email.clone(), updated_at: now, ..before.clone() };
+    let account = before.clone().moved(new_email.clone(), now);
     let event = Event::EmailChanged(EmailChanged {
         user_id: account.id.to_string(),
         by: By::User.as_str().to_owned(),

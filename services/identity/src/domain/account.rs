@@ -88,6 +88,10 @@ pub(crate) struct Account {
     /// Sessions started in an earlier epoch are dead, but for the spared one.
     pub(crate) session_epoch: u64,
     pub(crate) spared_session: Option<String>,
+    /// Changes of the address that were asked for in an earlier one are void.
+    pub(crate) pending_epoch: u64,
+    /// When the account moved to its address; none: it began there.
+    pub(crate) email_changed_at: Option<DateTime<Utc>>,
     /// When a mail that proves an address was last asked for.
     pub(crate) mail_asked_at: Option<DateTime<Utc>>,
     /// When a mail that resets the password was last asked for.
@@ -111,6 +115,8 @@ impl Account {
             ban: None,
             session_epoch: 1,
             spared_session: None,
+            pending_epoch: 1,
+            email_changed_at: None,
             mail_asked_at: None,
             reset_asked_at: None,
             change_asked_at: None,
@@ -131,7 +137,23 @@ impl Account {
     /// Ends all sessions but the spared one.
     #[must_use]
     pub(crate) fn end_sessions(self, spared: Option<String>) -> Self {
-        Self { session_epoch: self.session_epoch + 1, spared_session: spared, ..self }
+        let (session_epoch, pending_epoch) = (self.session_epoch + 1, self.pending_epoch + 1);
+        Self { session_epoch, pending_epoch, spared_session: spared, ..self }
+    }
+
+    /// Somebody proved the address. What was asked for while nobody had is void: it may have been
+    /// somebody else.
+    #[must_use]
+    pub(crate) fn proven(self, now: DateTime<Utc>) -> Self {
+        let pending_epoch = self.pending_epoch + u64::from(!self.email_verified);
+        Self { email_verified: true, pending_epoch, updated_at: now, ..self }
+    }
+
+    /// The account moves to another address.
+    #[must_use]
+    pub(crate) fn moved(self, email: String, now: DateTime<Utc>) -> Self {
+        let pending_epoch = self.pending_epoch + 1;
+        Self { email, pending_epoch, email_changed_at: Some(now), updated_at: now, ..self }
     }
 
     /// What an event about this account says of the person, beside who asked from where.

@@ -28,7 +28,8 @@ impl Identity for IdentityGrpc {
             origin: origin(request.client),
         };
         let account = commands::sign_up(&self.0, command).await.map_err(status)?;
-        Ok(Response::new(wire::SignUpResponse { user: Some(self.0.user(account)) }))
+        let device_token = self.0.device_token(String::new(), &account);
+        Ok(Response::new(wire::SignUpResponse { user: Some(self.0.user(account)), device_token }))
     }
 
     async fn sign_in(&self, request: Request<wire::SignInRequest>) -> Answer<wire::SignInResponse> {

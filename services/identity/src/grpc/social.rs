@@ -60,13 +60,16 @@ impl Social for SocialGrpc {
             origin: origin(request.client),
         };
         let completed = complete(&self.0, answer).await.map_err(status)?;
+        let account = completed.account;
+        let device = account.as_ref().map(|account| self.0.cx.device_token(request.device_token, account));
         Ok(Response::new(wire::CompleteResponse {
             redirect_to: completed.redirect_to,
             error: completed.error,
             error_description: completed.error_description,
-            user: completed.account.map(|account| self.0.cx.user(account)),
+            user: account.map(|account| self.0.cx.user(account)),
             linked: completed.linked,
             error_url: completed.error_url,
+            device_token: device.unwrap_or_default(),
         }))
     }
 
@@ -85,7 +88,9 @@ impl Social for SocialGrpc {
             origin: origin(request.client),
         };
         let (account, new_user) = sign_in_with_id_token(&self.0, command).await.map_err(status)?;
-        Ok(Response::new(wire::SocialUserResponse { user: Some(self.0.cx.user(account)), new_user }))
+        let device_token = self.0.cx.device_token(request.device_token, &account);
+        let user = Some(self.0.cx.user(account));
+        Ok(Response::new(wire::SocialUserResponse { user, new_user, device_token }))
     }
 
     async fn get_access_token(

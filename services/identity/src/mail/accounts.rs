@@ -34,7 +34,7 @@ impl AccountMails {
             update_to: recipient.new_email.clone(),
             user_id: request.user_id.clone(),
             purpose,
-            epoch: 0,
+            epoch: request.epoch,
             iat: now.timestamp(),
             exp: (now + LINK_LIFETIME).timestamp(),
         }
@@ -82,11 +82,7 @@ impl MailContext for AccountMails {
             MailKind::PasswordChanged | MailKind::EmailChanged | MailKind::AccountLocked => return Ok(None),
         };
         let Some(Person { account, .. }) = self.person(request).await? else { return Ok(None) };
-        let claims = LinkClaims {
-            email: account.email,
-            epoch: account.session_epoch,
-            ..self.proof(request, recipient, purpose)
-        };
+        let claims = LinkClaims { email: account.email, ..self.proof(request, recipient, purpose) };
         let token = self.cx.secrets.sign_link(&claims)?;
         Ok(Some(self.page("/verify-email", &[("token", &token), callback])?))
     }

@@ -21,6 +21,9 @@ pub(crate) struct MailRequest {
     pub(crate) callback_url: String,
     /// When what the mail tells of happened; a lock runs from then.
     pub(crate) requested_at: DateTime<Utc>,
+    /// The account's pending epoch at that time. A link made later is no better than one made then.
+    #[serde(default)]
+    pub(crate) epoch: u64,
     /// Base64: a further address, sealed by whoever asks. Opaque here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sealed: Option<String>,
@@ -33,7 +36,8 @@ impl MailRequest {
         callback_url: String,
         requested_at: DateTime<Utc>,
     ) -> Self {
-        Self { user_id: account.id.to_string(), kind, callback_url, requested_at, sealed: None }
+        let (user_id, epoch) = (account.id.to_string(), account.pending_epoch);
+        Self { user_id, kind, callback_url, requested_at, epoch, sealed: None }
     }
 
     /// With a further address: the new one of a change, or the old one that is told of it.

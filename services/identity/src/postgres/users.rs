@@ -17,7 +17,7 @@ pub(crate) struct Person {
 }
 
 const SELECT: &str = "select u.id, u.personal, u.role, u.email_verified, u.banned, u.ban_expires, \
-     u.session_epoch, u.spared_session_id, u.mail_asked_at, u.reset_asked_at, u.change_asked_at, u.created_at, u.updated_at, \
+     u.session_epoch, u.spared_session_id, u.pending_epoch, u.email_changed_at, u.mail_asked_at, u.reset_asked_at, u.change_asked_at, u.created_at, u.updated_at, \
      k.wrapped from users u join subject_keys k on k.subject = u.id";
 
 pub(crate) async fn find(
@@ -45,10 +45,40 @@ pub(crate) async fn find_by_address(
     row.map(|row| person(vault, &row)).transpose()
 }
 
-/// Everyone, opened.
-pub(crate) async fn all(db: impl PgExecutor<'_>, vault: &Vault) -> Result<Vec<Person>, StoreError> {
+/// Everyone, opened. One whose seal does not open is listed without what it hides: an administrator
+/// can remove it.
+pub(crate) async fn all(db: impl PgExecutor<'_>, vault: &Vault) -> Result<Vec<Account>, StoreError> {
     let rows = sqlx::query(AssertSqlSafe(SELECT.to_owned())).fetch_all(db).await?;
-    rows.iter().map(|row| person(vault, row)).collect()
+    rows.iter()
+        .map(|row| match opened(vault, row) {
+            Ok((personal, _)) => account(row, personal),
+            Err(error) => {
+                tracing::error!(%error, "an account cannot be read");
+                account(row, Personal::default())
+            }
+        })
+        .collect()
+}
+
+/// What stands in clear of an account.
+#[derive(Debug)]
+pub(crate) struct Stub {
+    pub(crate) email_key: String,
+    pub(crate) session_epoch: u64,
+    pub(crate) admin: bool,
+}
+
+pub(crate) async fn stub(db: impl PgExecutor<'_>, id: &UserId) -> Result<Option<Stub>, StoreError> {
+    let row = sqlx::query("select email_key, session_epoch, role from users where id = $1")
+        .bind(id.as_str())
+        .fetch_optional(db)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Stub {
+        email_key: row.try_get("email_key")?,
+        session_epoch: unsigned(row.try_get("session_epoch")?),
+        admin: row.try_get::<&str, _>("role")? == Role::Admin.as_str(),
+    }))
 }
 
 /// # Errors
@@ -92,7 +122,7 @@ pub(crate) async fn save(
            ban_expires = $7, spared_session_id = $9, mail_asked_at = $10, reset_asked_at = $11,
            change_asked_at = $12, updated_at = $13,
            epoch_changed_at = case when session_epoch = $8 then epoch_changed_at else $14 end,
-           session_epoch = $8
+           session_epoch = $8, pending_epoch = $15, email_changed_at = $16
          where id = $1",
     )
     .bind(account.id.as_str())
@@ -109,6 +139,8 @@ pub(crate) async fn save(
     .bind(account.change_asked_at)
     .bind(account.updated_at)
     .bind(now)
+    .bind(number(account.pending_epoch))
+    .bind(account.email_changed_at)
     .execute(db)
     .await?;
     Ok(())
@@ -117,17 +149,18 @@ pub(crate) async fn save(
 /// Removes all that is kept of the user, and the key that would open what cannot be removed.
 pub(crate) async fn erase(
     db: &mut PgConnection,
-    account: &Account,
+    id: &UserId,
+    session_epoch: u64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query("delete from users where id = $1").bind(account.id.as_str()).execute(&mut *db).await?;
+    sqlx::query("delete from users where id = $1").bind(id.as_str()).execute(&mut *db).await?;
     sqlx::query("insert into erased_users (user_id, session_epoch, erased_at) values ($1, $2, $3)")
-        .bind(account.id.as_str())
-        .bind(number(account.session_epoch))
+        .bind(id.as_str())
+        .bind(number(session_epoch))
         .bind(now)
         .execute(&mut *db)
         .await?;
-    Vault::destroy(db, account.id.as_str()).await?;
+    Vault::destroy(db, id.as_str()).await?;
     Ok(())
 }
 
@@ -189,17 +222,31 @@ fn seal(account: &Account, key: &SubjectKey) -> Result<Vec<u8>, StoreError> {
 
 /// The row of [`SELECT`], opened.
 fn person(vault: &Vault, row: &PgRow) -> Result<Person, StoreError> {
-    let id: String = row.try_get("id")?;
-    let key = vault.unwrap(&id, row.try_get("wrapped")?)?;
-    let corrupt = |detail: String| StoreError::Corrupt { stream: format!("users/{id}"), version: 0, detail };
+    let (personal, key) = opened(vault, row)?;
+    Ok(Person { account: account(row, personal)?, key })
+}
+
+/// What the row of [`SELECT`] hides, and the key to it.
+fn opened(vault: &Vault, row: &PgRow) -> Result<(Personal, SubjectKey), StoreError> {
+    let id: &str = row.try_get("id")?;
+    let key = vault.unwrap(id, row.try_get("wrapped")?)?;
     let opened =
-        key.open(&place(&id), row.try_get("personal")?).map_err(|error| corrupt(error.to_string()))?;
-    let personal = Personal::decode(opened.as_slice()).map_err(|error| corrupt(error.to_string()))?;
+        key.open(&place(id), row.try_get("personal")?).map_err(|error| corrupt(id, error.to_string()))?;
+    let personal = Personal::decode(opened.as_slice()).map_err(|error| corrupt(id, error.to_string()))?;
+    Ok((personal, key))
+}
+
+fn corrupt(id: &str, detail: String) -> StoreError {
+    StoreError::Corrupt { stream: format!("users/{id}"), version: 0, detail }
+}
+
+fn account(row: &PgRow, personal: Personal) -> Result<Account, StoreError> {
+    let id: String = row.try_get("id")?;
     let role: &str = row.try_get("role")?;
     let banned: bool = row.try_get("banned")?;
     let ban_expires = row.try_get("ban_expires")?;
-    let account = Account {
-        role: role.parse::<Role>().map_err(|error| corrupt(error.to_string()))?,
+    Ok(Account {
+        role: role.parse::<Role>().map_err(|error| corrupt(&id, error.to_string()))?,
         email: personal.email,
         name: personal.name,
         image: Some(personal.image).filter(|image| !image.is_empty()),
@@ -207,14 +254,15 @@ fn person(vault: &Vault, row: &PgRow) -> Result<Person, StoreError> {
         ban: banned.then_some(Ban { reason: personal.ban_reason, expires: ban_expires }),
         session_epoch: unsigned(row.try_get("session_epoch")?),
         spared_session: row.try_get("spared_session_id")?,
+        pending_epoch: unsigned(row.try_get("pending_epoch")?),
+        email_changed_at: row.try_get("email_changed_at")?,
         mail_asked_at: row.try_get("mail_asked_at")?,
         reset_asked_at: row.try_get("reset_asked_at")?,
         change_asked_at: row.try_get("change_asked_at")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
-        id: UserId::from(id.clone()),
-    };
-    Ok(Person { account, key })
+        id: UserId::from(id),
+    })
 }
 
 /// Postgres has no unsigned integers; the column is checked to be positive.

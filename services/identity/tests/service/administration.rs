@@ -38,6 +38,26 @@ async fn list(env: &Env, request: ListUsersRequest) -> Result<ListUsersResponse,
     answer.map(Response::into_inner).map_err(|status| api::from_status(&status))
 }
 
+/// Restored in part, or damaged: an administrator sees that there is something, and removes it.
+#[tokio::test]
+async fn an_account_that_cannot_be_read_is_listed_and_can_be_removed() {
+    let env = Env::start().await;
+    let grace = env.admin("grace@example.com").await;
+    let ada = env.sign_up("ada@example.com").await.unwrap();
+    sqlx::query("update subject_keys set wrapped = sha256('damage') where subject = $1")
+        .bind(&ada.id)
+        .execute(&env.pool())
+        .await
+        .unwrap();
+    let request = ListUsersRequest { actor: Some(grace.clone()), ..ListUsersRequest::default() };
+    let listed = env.admin.clone().list_users(request.clone()).await.unwrap().into_inner();
+    let damaged = listed.users.iter().find(|user| user.id == ada.id).unwrap();
+    assert_eq!((listed.total, damaged.email.as_str(), damaged.name.as_str()), (2, "", ""));
+    let remove = RemoveUserRequest { actor: Some(grace), user_id: ada.id.clone() };
+    env.admin.clone().remove_user(remove).await.unwrap();
+    assert_eq!(env.admin.clone().list_users(request).await.unwrap().into_inner().total, 1);
+}
+
 #[tokio::test]
 async fn nobody_but_an_administrator_administers() {
     let env = Env::start().await;

@@ -1,7 +1,7 @@
 use api::identity::{SignInRequest, SignInResponse};
 use kernel::Error;
 
-use crate::env::{Env, PASSWORD, from_browser};
+use crate::env::{Env, PASSWORD, from_browser, sign_up_request};
 
 const ADA: &str = "ada@example.com";
 const WRONG: &str = "Wrong-Horse-99";
@@ -28,6 +28,18 @@ async fn strangers_cannot_lock_out_a_device_on_which_the_user_signed_in_before()
     assert_eq!(sign_in(&env, ADA, PASSWORD, "").await.unwrap_err().reason, "ACCOUNT_LOCKED");
     let again = sign_in(&env, ADA, PASSWORD, &device).await.unwrap();
     assert_eq!(again.device_token, device, "the device stays the same");
+}
+
+/// A newcomer never signed in before the first session ended.
+#[tokio::test]
+async fn strangers_cannot_lock_out_the_device_of_a_sign_up() {
+    let env = Env::start().await;
+    let signed_up = env.client.clone().sign_up(sign_up_request(ADA)).await.unwrap().into_inner();
+    for _ in 0..5 {
+        sign_in(&env, ADA, WRONG, "").await.unwrap_err();
+    }
+    assert_eq!(sign_in(&env, ADA, PASSWORD, "").await.unwrap_err().reason, "ACCOUNT_LOCKED");
+    sign_in(&env, ADA, PASSWORD, &signed_up.device_token).await.unwrap();
 }
 
 #[tokio::test]

@@ -128,6 +128,39 @@ async fn a_pending_change_does_not_survive_a_new_password() {
     background.stop().await;
 }
 
+/// Somebody signs up with the address of another and asks for a change to their own; the owner of
+/// the address proves it. What was asked for before is void.
+#[tokio::test]
+async fn a_pending_change_does_not_survive_the_first_proof_of_the_address() {
+    let env = Env::start().await;
+    let background = env.background().await;
+    let user = env.sign_up(ADA).await.unwrap();
+    let proof = token_of(&mail_to(&env, ADA).await.unwrap());
+    change(&env, &user.id, NEW).await.unwrap();
+    let stolen = token_of(&mail_to(&env, NEW).await.unwrap());
+    open(&env, &proof).await.unwrap();
+    assert_eq!(follow(&env, &stolen).await.unwrap_err().reason, "INVALID_TOKEN");
+    let user = env.user(&user.id).await.unwrap();
+    assert_eq!((user.email.as_str(), user.email_verified), (ADA, true));
+    background.stop().await;
+}
+
+/// A link that leaves late is no better than one that left at once.
+#[tokio::test]
+async fn a_change_that_was_asked_for_before_the_proof_is_void_though_its_mail_leaves_later() {
+    let env = Env::start().await;
+    let user = env.sign_up(ADA).await.unwrap();
+    let background = env.background().await;
+    let proof = token_of(&mail_to(&env, ADA).await.unwrap());
+    background.stop().await;
+    change(&env, &user.id, NEW).await.unwrap();
+    open(&env, &proof).await.unwrap();
+    let background = env.background().await;
+    let stolen = token_of(&mail_to(&env, NEW).await.unwrap());
+    assert_eq!(follow(&env, &stolen).await.unwrap_err().reason, "INVALID_TOKEN");
+    background.stop().await;
+}
+
 #[tokio::test]
 async fn a_change_is_not_agreed_to_where_somebody_else_is_signed_in() {
     let env = Env::start().await;

@@ -12,6 +12,7 @@ mod linking;
 mod operators;
 mod passwords;
 mod provider_tokens;
+mod races;
 mod sign_in;
 mod sign_up;
 mod social;

@@ -5,7 +5,7 @@ use api::identity::{
 };
 use chrono::TimeDelta;
 use futures::future::join_all;
-use kernel::{Error, ErrorCode};
+use kernel::{Clock, Error, ErrorCode};
 
 use crate::env::{Env, PASSWORD, from_browser, sign_up_request};
 
@@ -177,6 +177,38 @@ async fn a_reset_hands_an_unproven_account_over_with_nothing_attached() {
     let links: i64 =
         sqlx::query_scalar("select count(*) from linked_accounts").fetch_one(&env.pool()).await.unwrap();
     assert_eq!(links, 0);
+    background.stop().await;
+}
+
+/// The owner of another address made the links: who proves this one does not share the account.
+#[tokio::test]
+async fn a_reset_drops_the_links_from_before_the_account_moved_to_its_address() {
+    let env = Env::start().await;
+    let background = env.background().await;
+    let user = env.sign_up(ADA).await.unwrap();
+    for (id, at) in [("before", -1), ("since", 1)] {
+        sqlx::query(
+            "insert into linked_accounts (id, user_id, provider_id, issuer, subject, scopes, created_at, updated_at)
+             values ($1, $2, 'google', 'https://issuer.example', $1, '{}', $3, $3)",
+        )
+        .bind(id)
+        .bind(&user.id)
+        .bind(env.clock.now() + TimeDelta::minutes(at))
+        .execute(&env.pool())
+        .await
+        .unwrap();
+    }
+    sqlx::query("update users set email_verified = true, email_changed_at = $1")
+        .bind(env.clock.now())
+        .execute(&env.pool())
+        .await
+        .unwrap();
+    ask(&env, ADA).await.unwrap();
+    let token = tokens(&env).await.pop().unwrap();
+    reset(&env, &token, NEW).await.unwrap();
+    let left: Vec<String> =
+        sqlx::query_scalar("select id from linked_accounts").fetch_all(&env.pool()).await.unwrap();
+    assert_eq!(left, ["since"]);
     background.stop().await;
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct CreateSession {
     pub(crate) remember: bool,
     /// Of the administrator who is to act as the user.
     pub(crate) impersonator_session: Option<SessionId>,
+    /// In which the user proved who they are; unused when impersonated.
+    pub(crate) epoch: u64,
 }
 
 pub(crate) struct Created {
@@ -37,7 +39,7 @@ pub(crate) async fn create_session(cx: &Cx, command: CreateSession) -> Result<Cr
     let now = cx.clock.now();
     let id = SessionId::generate(&*cx.entropy);
     let (remember, lifetime) = (command.remember, cx.lifetimes.session());
-    let start = Start { id, user: &user, remember, impersonation, lifetime };
+    let start = Start { id, user: &user, remember, epoch: command.epoch, impersonation, lifetime };
     let (session, events) = decide_start(start, now).map_err(refused)?;
 
     let person = session.person().clone();
@@ -63,6 +65,7 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::Banned => error::banned_user(),
         Refusal::Administrator => error::cannot_impersonate_admins(),
         Refusal::Ended => error::session_not_found(),
+        Refusal::Outdated => error::failed_to_create_session(),
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct Start<'a> {
     pub(crate) id: SessionId,
     pub(crate) user: &'a User,
     pub(crate) remember: bool,
+    /// In which the user proved who they are; unused when impersonated.
+    pub(crate) epoch: u64,
     pub(crate) impersonation: Option<Impersonation>,
     /// Of a session that is remembered.
     pub(crate) lifetime: TimeDelta,
@@ -111,6 +113,8 @@ pub(crate) enum Refusal {
     Administrator,
     /// The administrator's own session has ended.
     Ended,
+    /// The user's sessions were ended since they proved who they are.
+    Outdated,
 }
 
 impl Session {
@@ -171,12 +175,15 @@ pub(crate) fn is_reason(text: &str) -> bool {
 
 /// A session for whom identity has authenticated, or for an administrator in the user's place.
 pub(crate) fn decide_start(start: Start<'_>, now: DateTime<Utc>) -> Result<(Session, Vec<Event>), Refusal> {
-    let Start { id, user, remember, impersonation, lifetime } = start;
+    let Start { id, user, remember, epoch, impersonation, lifetime } = start;
     if user.banned {
         return Err(Refusal::Banned);
     }
     if impersonation.is_some() && user.role() == Role::Admin {
         return Err(Refusal::Administrator);
+    }
+    if impersonation.is_none() && epoch != user.session_epoch {
+        return Err(Refusal::Outdated);
     }
     let expires_at = match &impersonation {
         Some(by) => by.until.ok_or(Refusal::Ended)?.min(now + IMPERSONATION_LIFETIME),
@@ -272,7 +279,8 @@ mod tests {
         impersonation: Option<Impersonation>,
     ) -> Result<(Session, Vec<Event>), Refusal> {
         let id = SessionId::from("s1");
-        decide_start(Start { id, user, remember, impersonation, lifetime: WEEK }, START)
+        let epoch = user.session_epoch;
+        decide_start(Start { id, user, remember, epoch, impersonation, lifetime: WEEK }, START)
     }
 
     fn given(remember: bool) -> Session {
@@ -306,7 +314,7 @@ mod tests {
         let user = user(Role::Student, 1);
         let (remember, impersonation, lifetime) = (true, None, TimeDelta::days(1));
         let id = SessionId::from("s1");
-        let start = Start { id, user: &user, remember, impersonation, lifetime };
+        let start = Start { id, user: &user, remember, epoch: user.session_epoch, impersonation, lifetime };
         let (session, _) = decide_start(start, START).unwrap();
         assert_eq!(decide_prolong(&session, lifetime, START + TimeDelta::hours(11)), None);
         assert!(decide_prolong(&session, lifetime, START + TimeDelta::hours(12)).is_some());

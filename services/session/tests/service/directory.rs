@@ -74,6 +74,12 @@ impl Directory {
         epoch
     }
 
+    /// The epoch in which a sign-in of the user is proven now.
+    pub fn epoch(&self, id: &str) -> u64 {
+        let state = self.0.lock().unwrap();
+        state.users.iter().find(|user| user.id == id).map_or(1, |user| user.session_epoch)
+    }
+
     pub fn go_away(&self, away: bool) {
         self.0.lock().unwrap().away = away;
     }

@@ -188,6 +188,7 @@ impl Env {
             client: Some(client()),
             remember,
             impersonator_session_id: impersonator.to_owned(),
+            epoch: if impersonator.is_empty() { self.directory.epoch(user) } else { 0 },
         };
         answer(self.client.clone().create_session(request).await)
     }

@@ -1,7 +1,7 @@
-use api::session::CreateSessionResponse;
+use api::session::{CreateSessionRequest, CreateSessionResponse};
 use chrono::TimeDelta;
 use futures::future::join;
-use kernel::Error;
+use kernel::{Error, ErrorCode};
 
 use crate::directory::ADA;
 use crate::env::{Env, count, get, mint};
@@ -16,6 +16,22 @@ async fn a_session_that_starts_while_its_epoch_ends_is_dead_from_the_start() {
     let (created, ()) = join(env.create(true), change).await;
     assert_eq!(created.session.unwrap().epoch, 1);
     env.assert_gone(&created.token).await;
+    assert_eq!(env.list(ADA).await, []);
+}
+
+/// The password was proven, and is another one when the session is asked for.
+#[tokio::test]
+async fn a_sign_in_that_was_proven_in_an_earlier_epoch_gets_no_session() {
+    let env = Env::start().await;
+    let request = CreateSessionRequest {
+        user_id: ADA.to_owned(),
+        remember: true,
+        epoch: env.directory.epoch(ADA),
+        ..CreateSessionRequest::default()
+    };
+    env.directory.end_epoch(ADA, "");
+    let error = api::from_status(&env.client.clone().create_session(request).await.unwrap_err());
+    assert_eq!((error.code, &*error.reason), (ErrorCode::Unauthenticated, "FAILED_TO_CREATE_SESSION"));
     assert_eq!(env.list(ADA).await, []);
 }
 

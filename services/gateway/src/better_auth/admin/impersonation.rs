@@ -26,6 +26,7 @@ pub async fn start(asked: Asked, mut fields: Fields) -> Result<Response, AuthErr
         client: Some(admin.client.clone()),
         remember: false,
         impersonator_session_id: admin.current.session.id.clone(),
+        epoch: 0,
     };
     let created = admin.app.sessions().create_session(request).await;
     let created = created.map_err(|status| admin.refused(status))?.into_inner();

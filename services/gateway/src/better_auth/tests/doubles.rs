@@ -196,7 +196,8 @@ macro_rules! double {
 }
 
 double! { Identity:
-    sign_up(SignUpRequest) -> SignUpResponse = |double| SignUpResponse { user: Some(double.user()) };
+    sign_up(SignUpRequest) -> SignUpResponse =
+        |double| SignUpResponse { user: Some(double.user()), device_token: "a-device".to_owned() };
     sign_in(SignInRequest) -> SignInResponse =
         |double| SignInResponse { user: Some(double.user()), device_token: "a-device".to_owned() };
     get_user(GetUserRequest) -> GetUserResponse = |double| GetUserResponse { user: Some(double.user()) };
@@ -244,7 +245,7 @@ double! { Social:
         |_| BeginResponse { url: "https://provider.example/authorize?x=1".to_owned(), state: STATE.to_owned() };
     complete(CompleteRequest) -> CompleteResponse = |double| double.completed.lock().unwrap().clone();
     sign_in_with_id_token(SignInWithIdTokenRequest) -> SocialUserResponse =
-        |double| SocialUserResponse { user: Some(double.user()), new_user: false };
+        |double| SocialUserResponse { user: Some(double.user()), device_token: "a-device".to_owned(), new_user: false };
     get_access_token(GetAccessTokenRequest) -> GetAccessTokenResponse = |double| GetAccessTokenResponse {
         access_token: "access".to_owned(),
         scopes: vec!["email".to_owned(), "repo".to_owned()],

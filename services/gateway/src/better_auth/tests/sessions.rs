@@ -69,7 +69,7 @@ async fn signing_up_signs_in() {
         .bare_post("/sign-up/email", &json!({ "name": "Ada", "email": "a@b.co", "password": "p" }))
         .await;
     assert_eq!((answer.status, answer.body.clone()), (200, json!({ "token": NEW_TOKEN, "user": user() })));
-    assert_eq!(answer.sets(), ["session_token"]);
+    assert_eq!(answer.sets(), ["session_token", "known_device"]);
     gateway.refuse("create_session", ErrorCode::PermissionDenied, "BANNED_USER");
     let banned = gateway.bare_post("/sign-in/email", &json!({ "email": "a@b.co", "password": "p" })).await;
     assert_eq!((banned.status, banned.code(), banned.cookies().len()), (403, "BANNED_USER", 0));

@@ -58,7 +58,10 @@ async fn an_id_token_signs_in_or_links_at_once() {
     let body = json!({ "provider": "google", "idToken": { "token": "i", "nonce": "n", "accessToken": "a", "user": {} } });
     let answer = gateway.bare_post("/sign-in/social", &body).await;
     assert_eq!((&answer.body["redirect"], &answer.body["token"]), (&json!(false), &json!(NEW_TOKEN)));
-    assert_eq!((answer.sets(), answer.body["user"]["id"].clone()), (vec!["session_token"], json!("ada")));
+    assert_eq!(
+        (answer.sets(), answer.body["user"]["id"].clone()),
+        (vec!["session_token", "known_device"], json!("ada"))
+    );
     let asked = gateway.double.call("sign_in_with_id_token");
     assert!(
         asked.contains("id_token: \"i\", nonce: \"n\", access_token: \"a\"")

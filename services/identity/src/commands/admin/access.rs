@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Actor;
 use crate::commands::{Cx, Held, erase};
-use crate::domain::account::{Account, Ban as Pronounced, By, Event};
+use crate::domain::account::{Account, Ban as Pronounced, By, Event, stream};
 use crate::domain::{password, profile};
 use crate::error;
 use crate::mail::{MailKind, MailRequest};
@@ -151,8 +151,8 @@ pub(crate) async fn remove_user(cx: &Cx, actor: &Actor, user: &UserId) -> Result
     if *user == actor.user {
         return Err(error::cannot_remove_yourself());
     }
-    let held = cx.hold(user).await?;
-    erase(cx, held, By::Admin, actor.user.as_str()).await
+    let opened = cx.store.open(&stream(user)).await?;
+    erase(cx, opened, user, (By::Admin, actor.user.as_str())).await
 }
 
 /// Records what an administrator changed about a user, unless it takes the last administrator away.

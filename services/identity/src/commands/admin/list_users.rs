@@ -81,7 +81,6 @@ pub(crate) async fn list_users(
     let mut found: Vec<Account> = users::all(cx.store.pool(), &cx.vault)
         .await?
         .into_iter()
-        .map(|person| person.account)
         .filter(|account| search.as_ref().is_none_or(|search| search.matches(account)))
         .filter(|account| filter.as_ref().is_none_or(|filter| filter.matches(account, now)))
         .collect();

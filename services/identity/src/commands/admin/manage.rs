@@ -79,15 +79,17 @@ pub(crate) async fn edit_user(cx: &Cx, actor: &Actor, command: EditUser) -> Resu
     let before = held.account().clone();
     let email = email.map_or_else(|| before.email.clone(), |email| email.to_string());
     // A new address is unproven, unless the administrator vouches for it.
-    let unproven = email != before.email;
+    let moves = email != before.email;
+    let now = cx.clock.now();
+    let moved = if moves { before.clone().moved(email, now) } else { before.clone() };
+    let verified = command.email_verified.unwrap_or(before.email_verified && !moves);
+    let moved = if verified { moved.proven(now) } else { Account { email_verified: false, ..moved } };
     let mut after = Account {
         name: name.unwrap_or_else(|| before.name.clone()),
         image: image.unwrap_or_else(|| before.image.clone()),
-        email_verified: command.email_verified.unwrap_or(before.email_verified && !unproven),
         role: command.role.unwrap_or(before.role),
-        updated_at: cx.clock.now(),
-        email,
-        ..before.clone()
+        updated_at: now,
+        ..moved
     };
     // Access tokens say that the address is proven until they expire: theirs end, too.
     let taken_back = before.email_verified && !after.email_verified;

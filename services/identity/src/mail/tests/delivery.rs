@@ -23,7 +23,7 @@ fn a_request_is_stored_with_names_that_stay() {
     }
     let stored = serde_json::to_value(request(MailKind::AccountLocked)).unwrap();
     let expected = json!({ "user_id": "u1", "kind": "account_locked", "callback_url": "/",
-        "requested_at": "2026-01-05T09:00:00Z" });
+        "requested_at": "2026-01-05T09:00:00Z", "epoch": 1 });
     assert_eq!(stored, expected);
 }
 

@@ -85,6 +85,7 @@ fn request(kind: MailKind) -> MailRequest {
         kind,
         callback_url: "/".to_owned(),
         requested_at: at(),
+        epoch: 1,
         sealed: None,
     }
 }
