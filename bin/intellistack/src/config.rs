@@ -194,8 +194,12 @@ impl Config {
             self.database_url().map(drop),
             self.auth_secret().map(drop),
             self.check_model(),
-            self.mail().map(drop),
+            gateway::origin_of(&self.public_url).map(drop).map_err(Into::into),
+            self.trusted_proxies().map(drop),
             self.auth_limits().map(drop),
+            self.lifetimes().check().map_err(Into::into),
+            self.hashing().check().map_err(Into::into),
+            self.mail().and_then(|mail| Ok(mail.check()?)),
             self.social().map(drop),
         ];
         let problems: Vec<String> =
@@ -231,8 +235,10 @@ impl Config {
         list(&self.trusted_origins)
     }
 
-    pub fn trusted_proxies(&self) -> Vec<String> {
-        list(&self.trusted_proxies)
+    pub fn trusted_proxies(&self) -> anyhow::Result<gateway::TrustedProxies> {
+        let networks = list(&self.trusted_proxies);
+        let networks = networks.iter().map(String::as_str);
+        gateway::TrustedProxies::parse(networks).context("TRUSTED_PROXIES cannot be used")
     }
 
     pub fn auth_limits(&self) -> anyhow::Result<gateway::AuthLimits> {

@@ -116,7 +116,7 @@ impl Process {
                     trusted_origins: config.trusted_origins(),
                     auth_secret: config.auth_secret()?,
                     mail_dir: config.mail_dir.clone(),
-                    trusted_proxies: config.trusted_proxies(),
+                    trusted_proxies: config.trusted_proxies()?,
                     limits: config.auth_limits()?,
                     session_days: config.session_days,
                 };

@@ -34,9 +34,10 @@ use runtime::{Deps, Service};
 use secrecy::SecretString;
 use url::Url;
 
+pub use crate::client_ip::TrustedProxies;
 pub use crate::limits::AuthLimits;
+pub use crate::state::origin_of;
 
-use crate::client_ip::TrustedProxies;
 use crate::state::{App, Settings};
 
 pub const NAME: &str = "gateway";
@@ -55,7 +56,7 @@ pub struct Options {
     /// Folder of the development mailer, shown at `/dev/mail`.
     pub mail_dir: Option<PathBuf>,
     /// Networks or addresses of proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<String>,
+    pub trusted_proxies: TrustedProxies,
     pub limits: AuthLimits,
     /// How long the browser keeps the cookie of a session that is not used.
     pub session_days: u32,
@@ -75,7 +76,7 @@ pub fn build(options: Options, deps: &Deps) -> Result<Service, Error> {
         trusted_origins: options.trusted_origins,
         auth_secret: options.auth_secret,
         mail_dir: options.mail_dir,
-        proxies: TrustedProxies::parse(options.trusted_proxies.iter().map(String::as_str))?,
+        proxies: options.trusted_proxies,
         limits: options.limits,
         session_days: options.session_days,
     };

@@ -83,16 +83,22 @@ impl std::ops::Deref for App {
     }
 }
 
+/// The origin that PUBLIC_URL is.
+///
+/// # Errors
+/// `INVALID_PUBLIC_URL`.
+pub fn origin_of(public_url: &Url) -> Result<String, Error> {
+    if !matches!(public_url.scheme(), "http" | "https") || public_url.path() != "/" {
+        let message = "PUBLIC_URL must be an http(s) origin without a path";
+        return Err(Error::invalid("INVALID_PUBLIC_URL", message));
+    }
+    Ok(public_url.origin().ascii_serialization())
+}
+
 impl App {
     pub fn new(settings: Settings, deps: &Deps) -> Result<Self, Error> {
         let Settings { public_url, trusted_origins, auth_secret, mail_dir, .. } = settings;
-        let public_origin = public_url.origin().ascii_serialization();
-        if !matches!(public_url.scheme(), "http" | "https") || public_url.path() != "/" {
-            return Err(Error::invalid(
-                "INVALID_PUBLIC_URL",
-                "PUBLIC_URL must be an http(s) origin without a path",
-            ));
-        }
+        let public_origin = origin_of(&public_url)?;
         let issuer = format!("{public_origin}/api/auth");
         let session = deps.peers.channel("session");
         let keys = JwksCache::new(Arc::new(SessionKeys::new(session.clone())), Arc::clone(&deps.clock));

@@ -208,6 +208,10 @@ pub(crate) fn ban_in_the_past() -> Error {
     Error::invalid("INVALID_BAN", "A ban ends in the future")
 }
 
+pub(crate) fn invalid_ban_reason() -> Error {
+    Error::invalid("INVALID_BAN", "The reason of a ban is one line of up to 200 characters")
+}
+
 pub(crate) fn invalid_query(what: &'static str) -> Error {
     Error::invalid("VALIDATION_ERROR", format!("{what} is not valid"))
 }
@@ -243,6 +247,7 @@ impl From<ProfileError> for Error {
     fn from(error: ProfileError) -> Self {
         match error {
             ProfileError::Name => Self::invalid("INVALID_NAME", "A name is one line of 1 to 100 characters"),
+            ProfileError::BanReason => invalid_ban_reason(),
             ProfileError::Image => Self::invalid("INVALID_IMAGE", "An image is an http or https address"),
         }
     }

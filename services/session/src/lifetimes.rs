@@ -21,7 +21,9 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
-    pub(crate) fn check(self) -> Result<(), Error> {
+    /// # Errors
+    /// `INVALID_OPTIONS` names the one that is out of range.
+    pub fn check(self) -> Result<(), Error> {
         for (name, value, most) in [
             ("ACCESS_TOKEN_HOURS", self.access_token_hours, 24),
             ("SESSION_DAYS", self.session_days, 365),

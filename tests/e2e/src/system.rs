@@ -291,7 +291,13 @@ impl System {
 
     /// The same where it may fail.
     pub fn try_command(&self, arguments: &[&str], input: &str) -> Output {
+        self.try_command_with(&[], arguments, input)
+    }
+
+    /// The same with other settings than the system's.
+    pub fn try_command_with(&self, settings: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
         let mut command = self.binary();
+        command.envs(settings.iter().copied());
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start the binary");
         // It may end without reading.

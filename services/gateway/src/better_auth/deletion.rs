@@ -36,7 +36,8 @@ pub async fn delete(
     Ok(Json(json!({ "success": true, "message": "Verification email sent" })).into_response())
 }
 
-/// `GET /delete-user/callback`, the mailed link. It works in a session of the user only.
+/// `GET /delete-user/callback`, the mailed link. It works in a session of the user only. Who follows
+/// it in a browser is led on whatever happens.
 pub async fn confirm(
     State(app): State<App>,
     RequestClient(client): RequestClient,
@@ -46,7 +47,18 @@ pub async fn confirm(
     let token = query.string("token");
     let callback = query.filled("callbackURL");
     query.check()?;
-    let current = match Current::require(&app, &headers, Level::Own).await {
+    match (follow(&app, &headers, token, client).await, callback) {
+        (Ok(()), Some(target)) => Ok(forgotten(&app, redirect::to(&target))),
+        (Ok(()), None) => Ok(forgotten(&app, Json(deleted()).into_response())),
+        (Err(error), Some(target)) if redirect::is_page_view(&headers) => {
+            Ok(redirect::to(&redirect::with_params(&target, &[("error", error.reason())])))
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+async fn follow(app: &App, headers: &HeaderMap, token: String, client: Client) -> Result<(), AuthError> {
+    let current = match Current::require(app, headers, Level::Own).await {
         Err(error) if error.reason() == "UNAUTHORIZED" => {
             return Err(AuthError::new(
                 ErrorCode::NotFound,
@@ -56,9 +68,7 @@ pub async fn confirm(
         }
         other => other?,
     };
-    erase(&app, &headers, &current, Proof::Token(token), client).await?;
-    let response = callback.map_or_else(|| Json(deleted()).into_response(), |target| redirect::to(&target));
-    Ok(forgotten(&app, response))
+    erase(app, headers, &current, Proof::Token(token), client).await
 }
 
 async fn erase(

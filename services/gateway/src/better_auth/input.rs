@@ -292,8 +292,15 @@ impl Fields {
         }
     }
 
+    /// As JavaScript has it (ECMA-262, section 7.1.2), which the contract is written in.
     pub fn is_truthy(&self, name: &str) -> bool {
-        self.members.get(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
+        self.members.get(name).is_some_and(|value| match value {
+            Value::Null => false,
+            Value::Bool(flag) => *flag,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.is_empty(),
+            Value::Array(_) | Value::Object(_) => true,
+        })
     }
 }
 

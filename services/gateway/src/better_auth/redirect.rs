@@ -1,4 +1,4 @@
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
@@ -17,6 +17,12 @@ pub fn to(target: &str) -> Response {
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (StatusCode::FOUND, headers).into_response()
+}
+
+/// Whether a person looks at the answer: browsers ask for a page, programs take anything.
+pub fn is_page_view(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 /// Adds a `Location` to an answer that is no redirect; its reader goes by the body.

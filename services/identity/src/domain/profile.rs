@@ -8,6 +8,7 @@ const MAX_IP_BYTES: usize = 64;
 pub(crate) enum ProfileError {
     Name,
     Image,
+    BanReason,
 }
 
 /// The name as it is stored: trimmed, one line.
@@ -34,7 +35,10 @@ pub(crate) fn image(text: Option<String>) -> Result<Option<String>, ProfileError
 
 /// Why someone is banned: one line for the user to read.
 pub(crate) fn ban_reason(text: &str) -> Result<String, ProfileError> {
-    if text.trim().is_empty() { Ok("No reason".to_owned()) } else { line(text, MAX_REASON_CHARS) }
+    if text.trim().is_empty() {
+        return Ok("No reason".to_owned());
+    }
+    line(text, MAX_REASON_CHARS).map_err(|_| ProfileError::BanReason)
 }
 
 /// Where a request came from, cut to what the log keeps.

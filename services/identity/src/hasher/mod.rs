@@ -4,7 +4,7 @@
 mod stored;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
@@ -20,6 +20,8 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
+/// Whoever waits longer for a turn is told so while the caller still listens (5 s).
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How much of the machine password hashing may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,14 @@ impl Default for HashingOptions {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self { parallel: cores, queue: 32 * cores, memory_kib: MEMORY_KIB, passes: PASSES, lanes: LANES }
+    }
+}
+
+impl HashingOptions {
+    /// # Errors
+    /// `INVALID_OPTIONS`.
+    pub fn check(self) -> Result<(), Error> {
+        Hasher::new(self).map(drop)
     }
 }
 
@@ -92,10 +102,10 @@ impl Hasher {
     /// # Errors
     /// `HASH_QUEUE_FULL` at once, rather than an answer after the caller has gone.
     pub(crate) fn admit(&self) -> Result<Ticket, Error> {
-        Arc::clone(&self.admitted).try_acquire_owned().map(|place| Ticket { _place: place }).map_err(|_| {
-            metrics::counter!("identity_hash_queue_full_total").increment(1);
-            error::hash_queue_full()
-        })
+        Arc::clone(&self.admitted)
+            .try_acquire_owned()
+            .map(|place| Ticket { _place: place })
+            .map_err(|_| queue_full())
     }
 
     /// A PHC string of the password under a fresh salt.
@@ -146,7 +156,8 @@ impl Hasher {
         T: Send + 'static,
         F: FnOnce(&Argon2<'static>) -> Result<T, Error> + Send + 'static,
     {
-        let permit = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Error::internal())?;
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.running).acquire_owned()).await;
+        let permit = turn.map_err(|_| queue_full())?.map_err(|_| Error::internal())?;
         let argon2 = self.argon2.clone();
         // Both places are held by the thread: a caller who hangs up does not make room for more.
         let computed = tokio::task::spawn_blocking(move || {
@@ -158,6 +169,11 @@ impl Hasher {
         });
         computed.await.map_err(|error| defect("the hashing thread failed", &error))?
     }
+}
+
+fn queue_full() -> Error {
+    metrics::counter!("identity_hash_queue_full_total").increment(1);
+    error::hash_queue_full()
 }
 
 fn defect(what: &'static str, error: &dyn std::fmt::Display) -> Error {

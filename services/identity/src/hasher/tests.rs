@@ -106,3 +106,13 @@ async fn one_password_typed_in_two_ways_is_one_password() {
     assert_eq!(verify(&hasher, composed, Some(&stored)).await, Ok(RIGHT));
     assert_eq!(verify(&hasher, apart, Some(&stored)).await, Ok(RIGHT));
 }
+
+/// A queue that does not move: its owner is told while the caller still listens.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_too_long_for_a_turn_is_told_so() {
+    let hasher = hasher(HashingOptions { queue: 1, ..options() });
+    let turn = Arc::clone(&hasher.running).acquire_owned().await.unwrap();
+    let error = verify(&hasher, "right", None).await.unwrap_err();
+    assert_eq!((error.code, &*error.reason), (ErrorCode::Unavailable, "HASH_QUEUE_FULL"));
+    drop(turn);
+}

@@ -93,6 +93,14 @@ pub(crate) trait Mailer: fmt::Debug + Send + Sync {
 
 /// The adapter that the options ask for. Must be called within a Tokio runtime: the SMTP pool
 /// looks after its connections by itself.
+impl MailOptions {
+    /// # Errors
+    /// `INVALID_OPTIONS`.
+    pub fn check(&self) -> Result<(), Error> {
+        mailer(self).map(drop)
+    }
+}
+
 pub(crate) fn mailer(options: &MailOptions) -> Result<Arc<dyn Mailer>, Error> {
     let from: Mailbox = options.from.parse().map_err(|error| {
         error::invalid_options(format!("MAIL_FROM {:?} is no mail address: {error}", options.from))

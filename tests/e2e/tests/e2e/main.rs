@@ -13,6 +13,7 @@ mod main_path;
 mod model_trouble;
 mod official_client;
 mod quota;
+mod settings;
 mod support;
 mod tokens;
 mod trace;

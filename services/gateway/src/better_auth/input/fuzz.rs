@@ -93,7 +93,13 @@ fn read_all(mut fields: Fields) {
     assert_eq!(fields.check().is_ok(), fields.problems.is_empty());
     assert!(texts.iter().all(|text| !text.contains('\0') && text.len() <= MAX_TEXT));
     let set = SYSTEM_FIELDS.iter().filter_map(|name| fields.raw(name));
-    let set = set.filter(|value| ![Value::Null, Value::Bool(false)].contains(value)).count();
+    let unset = |value: &Value| {
+        value.is_null()
+            || *value == Value::Bool(false)
+            || *value == Value::String(String::new())
+            || value.as_f64() == Some(0.0)
+    };
+    let set = set.filter(|value| !unset(value)).count();
     assert_eq!(fields.refuse_system_fields().is_err(), set > 0);
 }
 

@@ -185,6 +185,9 @@ async fn the_mailed_link_deletes_in_the_users_session() {
     gateway.refuse("delete_user", ErrorCode::NotFound, "INVALID_TOKEN");
     let used = gateway.get("/delete-user/callback?token=t&callbackURL=/bye").await;
     assert_eq!((used.status, used.code(), used.cookies().len()), (404, "INVALID_TOKEN", 0));
+    let page = [("accept", "text/html,*/*;q=0.8"), ("cookie", "")];
+    let seen = gateway.send(Method::GET, "/delete-user/callback?token=t&callbackURL=/bye", &page, "").await;
+    assert_eq!((seen.status, seen.header("location")), (302, "/bye?error=FAILED_TO_GET_USER_INFO"));
 }
 
 #[tokio::test]

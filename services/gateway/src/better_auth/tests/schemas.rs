@@ -99,6 +99,10 @@ async fn unknown_members_are_ignored_and_those_of_the_system_refused() {
     assert_eq!(gateway.bare_post("/sign-up/email", &body).await.status, 200);
     let asked = gateway.double.call("sign_up");
     assert!(!asked.contains("\"x\""), "{asked}");
+    for nothing in [json!(""), json!(0), json!(false), Value::Null] {
+        body["role"] = nothing;
+        assert_eq!(gateway.bare_post("/sign-up/email", &body).await.status, 200, "{body}");
+    }
     body["role"] = json!("admin");
     let refused = gateway.bare_post("/sign-up/email", &body).await;
     let expected = json!({ "message": "role is not allowed to be set", "code": "FIELD_NOT_ALLOWED" });

@@ -14,6 +14,9 @@ use super::visitor::Visitor;
 /// Longer than what gateways know is believed, and than they try to hear more.
 const WATCHED: Duration = Duration::from_secs(6);
 
+/// A machine that is busy with other tests may hold up a question to the bus.
+const HICCUP: Duration = Duration::from_secs(2);
+
 /// The two of a service.
 fn kill(system: &mut System, names: &[&'static str]) {
     for name in names {
@@ -108,6 +111,34 @@ async fn line_30_without_the_session_or_the_identity_service_nobody_gets_in_anew
         .await;
     }
     assert_stays_out(&ended, system.gateways(), "all are back").await;
+    system.assert_no_panic();
+}
+
+/// Whose tokens are good goes on working: what gateways know stays fresh by the bus.
+#[tokio::test(flavor = "multi_thread")]
+async fn line_30_access_tokens_go_on_while_their_owners_are_killed() {
+    let mut system = System::plan("line_30_tokens").replicas().start().await;
+    let mut ada = verified(&system, "ada@school.example").await;
+    let live = Copy::of(&mut ada).await;
+    live.assert_open(system.gateways()).await;
+    // Of what changed in the last moment the owners are asked.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    for away in [["session", "session-2"], ["identity", "identity-2"]] {
+        kill(&mut system, &away);
+        let begun = Instant::now();
+        for gateway in system.gateways() {
+            let mut good_at = begun;
+            while begun.elapsed() < WATCHED {
+                let answer = Answer::of(live.bearer(gateway)).await;
+                if answer.status == 200 {
+                    good_at = Instant::now();
+                }
+                assert!(good_at.elapsed() < HICCUP, "{}, {:?}: {}", away[0], begun.elapsed(), answer.text());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        restart(&mut system, &away).await;
+    }
     system.assert_no_panic();
 }
 

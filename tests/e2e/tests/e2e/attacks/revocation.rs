@@ -39,6 +39,12 @@ impl Copy {
         ]
     }
 
+    /// A request with the access token.
+    pub fn bearer(&self, gateway: &Api) -> RequestBuilder {
+        let bearer = format!("Bearer {}", self.token);
+        gateway.request(Method::GET, "/api/v1/me/quota").header("authorization", bearer)
+    }
+
     /// Which of the ways lead in, at which gateways: those that are neither refused nor answer nobody.
     pub async fn open(&self, gateways: [&Api; 2]) -> Vec<String> {
         let ways = gateways.into_iter().enumerate().flat_map(|(nth, gateway)| {
