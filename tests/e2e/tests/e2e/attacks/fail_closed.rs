@@ -125,10 +125,10 @@ async fn line_30_access_tokens_go_on_while_their_owners_are_killed() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     for away in [["session", "session-2"], ["identity", "identity-2"]] {
         kill(&mut system, &away);
-        let begun = Instant::now();
         for gateway in system.gateways() {
+            let begun = Instant::now();
             let mut good_at = begun;
-            while begun.elapsed() < WATCHED {
+            while begun.elapsed() < WATCHED / 2 {
                 let answer = Answer::of(live.bearer(gateway)).await;
                 if answer.status == 200 {
                     good_at = Instant::now();
