@@ -15,6 +15,7 @@ mod chatkit;
 mod client_ip;
 mod dev_mail;
 mod error;
+mod key_set;
 mod keys;
 mod limits;
 mod live_sessions;

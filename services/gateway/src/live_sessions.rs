@@ -143,19 +143,21 @@ impl App {
     ) -> Result<Option<String>, Error> {
         if let Some((minted, at)) = live.minted()
             && at.elapsed() < TOKEN_KEPT
+            && self.revocation.keys_unchanged_since(at)
         {
             return Ok(Some(minted));
         }
+        let asked_at = Instant::now();
         let minted = self.mint_access_token(token).await?;
         if let Some(minted) = &minted {
             let mut kept = live.access_token.lock().unwrap_or_else(PoisonError::into_inner);
-            *kept = Some((minted.clone(), Instant::now()));
+            *kept = Some((minted.clone(), asked_at));
         }
         Ok(minted)
     }
 
     /// `None` when the session is no more.
-    pub async fn mint_access_token(&self, token: &str) -> Result<Option<String>, Error> {
+    async fn mint_access_token(&self, token: &str) -> Result<Option<String>, Error> {
         let request = MintAccessTokenRequest { session_token: token.to_owned() };
         match self.sessions().mint_access_token(request).await {
             Ok(minted) => Ok(Some(minted.into_inner().access_token)),

@@ -68,6 +68,8 @@ struct Changes {
     at: HashMap<String, Instant>,
     /// Nothing is known of before.
     since: Instant,
+    /// When the signing keys were last heard to have changed.
+    keys_at: Instant,
     swept_at: Instant,
 }
 
@@ -77,7 +79,7 @@ impl RevocationFeed {
         let now = Instant::now();
         let known = Arc::new(Known {
             revocations: Revocations::default(),
-            changes: RwLock::new(Changes { at: HashMap::new(), since: now, swept_at: now }),
+            changes: RwLock::new(Changes { at: HashMap::new(), since: now, keys_at: now, swept_at: now }),
             identity: IdentityClient::new(identity.clone()).max_decoding_message_size(MAX_SNAPSHOT),
             sessions: SessionsClient::new(session.clone()).max_decoding_message_size(MAX_SNAPSHOT),
             clock: Arc::clone(&deps.clock),
@@ -116,6 +118,12 @@ impl RevocationFeed {
     /// Has the session ended, as far as is known?
     pub fn is_revoked(&self, session: &str, user: &str, epoch: u64) -> bool {
         self.known.revocations.is_revoked(session, user, epoch)
+    }
+
+    /// Have the signing keys been the same since?
+    pub fn keys_unchanged_since(&self, signed_at: Instant) -> bool {
+        let changes = self.known.changes.read().unwrap_or_else(PoisonError::into_inner);
+        changes.since < signed_at && changes.keys_at < signed_at
     }
 
     /// Is what was read at `read_at` of the session and its user still so?
@@ -197,6 +205,9 @@ impl Observer for Known {
                 }
                 Err(error) => defect(event, &error),
             },
+            (SESSION, kind) if kind.starts_with("key.") => {
+                self.changes.write().unwrap_or_else(PoisonError::into_inner).keys_at = Instant::now();
+            }
             _ => {}
         }
     }

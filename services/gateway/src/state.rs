@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::better_auth::CookieJar;
 use crate::client_ip::TrustedProxies;
+use crate::key_set::KeySet;
 use crate::keys::SessionKeys;
 use crate::limits::{AuthLimits, Throttle};
 use crate::live_sessions::LiveSessions;
@@ -46,6 +47,7 @@ pub struct Inner {
     pub throttle: Throttle,
     pub revocation: RevocationFeed,
     pub live_sessions: LiveSessions,
+    pub key_set: KeySet,
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the process drains: streams end themselves.
     pub draining: CancellationToken,
@@ -113,6 +115,7 @@ impl App {
             throttle: Throttle::new(settings.limits, &auth_secret),
             revocation: RevocationFeed::new(deps),
             live_sessions: LiveSessions::default(),
+            key_set: KeySet::default(),
             clock: Arc::clone(&deps.clock),
             draining: CancellationToken::new(),
             peers: Peers {

@@ -85,6 +85,7 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     deps.health.register_pool("identity/postgres", deps.pool);
     deps.health.register_bus("identity/nats", deps.nats);
 
+    let hasher = cx.hasher.clone();
     let routes = Routes::new(IdentityServer::new(grpc::IdentityGrpc(cx.clone())))
         .add_service(SocialServer::new(grpc::SocialGrpc(social)))
         .add_service(IdentityAdminServer::new(grpc::AdminGrpc(cx)))
@@ -92,6 +93,7 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     Ok(Service::new(NAME)
         .grpc(routes)
         .task("publisher", move |shutdown| publisher.clone().run(shutdown))
+        .task("hash memory", move |shutdown| hasher.clone().tend(shutdown))
         .task("effects", move |shutdown| {
             EffectWorker::new(store.clone(), vec![Arc::clone(&mail)], Arc::clone(&deps.clock)).run(shutdown)
         }))

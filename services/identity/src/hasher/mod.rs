@@ -1,17 +1,20 @@
 //! Argon2id behind a bounded queue. Hashes of other kinds, of accounts that came from elsewhere,
 //! are verified and reported as worth replacing.
 
+mod memory;
 mod stored;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Params, Version};
 use kernel::{Entropy, Error};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
+use self::memory::Memory;
 use self::stored::{Stored, normalised};
 use crate::error;
 
@@ -69,11 +72,45 @@ pub(crate) enum Verified {
 /// Hashes and verifies passwords on blocking threads, never more than allowed.
 #[derive(Debug, Clone)]
 pub(crate) struct Hasher {
-    argon2: Argon2<'static>,
+    engine: Engine,
     /// Who is in: hashing or waiting.
     admitted: Arc<Semaphore>,
     /// Who is hashing.
     running: Arc<Semaphore>,
+}
+
+/// Computes argon2id.
+#[derive(Debug, Clone)]
+struct Engine {
+    /// With the cost of today.
+    argon2: Argon2<'static>,
+    memory: Arc<Memory>,
+}
+
+impl Engine {
+    fn new(params: Params) -> Self {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        Self { argon2, memory: Arc::default() }
+    }
+
+    fn current(&self) -> &Params {
+        self.argon2.params()
+    }
+
+    /// As many bytes as `argon2` is set to, 32 unless it says otherwise.
+    fn compute(
+        &self,
+        argon2: &Argon2<'_>,
+        password: &SecretString,
+        salt: &[u8],
+    ) -> Result<Output, argon2::Error> {
+        let length = argon2.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let mut out = [0_u8; Output::MAX_LENGTH];
+        let out = out.get_mut(..length).ok_or(argon2::Error::OutputTooLong)?;
+        let password = password.expose_secret().as_bytes();
+        self.memory.hash(argon2, (password, salt), out, self.current().block_count())?;
+        Output::new(out).map_err(|_| argon2::Error::OutputTooLong)
+    }
 }
 
 /// A place in the queue, given up when dropped.
@@ -91,7 +128,7 @@ impl Hasher {
         }
         let parallel = options.parallel.max(1);
         Ok(Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            engine: Engine::new(params),
             admitted: Arc::new(Semaphore::new(parallel + options.queue)),
             running: Arc::new(Semaphore::new(parallel)),
         })
@@ -117,11 +154,17 @@ impl Hasher {
     ) -> Result<String, Error> {
         let mut salt = [0_u8; SALT_BYTES];
         entropy.fill(&mut salt);
-        self.run(ticket, move |argon2| {
-            argon2
-                .hash_password_with_salt(normalised(&password).expose_secret().as_bytes(), &salt)
-                .map(|hash| hash.to_string())
-                .map_err(|error| defect("a password could not be hashed", &error))
+        self.run(ticket, move |engine| {
+            let unusable = |error: &dyn std::fmt::Display| defect("a password could not be hashed", error);
+            let output = engine.compute(&engine.argon2, &normalised(&password), &salt);
+            let hash = PasswordHash {
+                algorithm: Algorithm::Argon2id.ident(),
+                version: Some(Version::V0x13.into()),
+                params: ParamsString::try_from(engine.current()).map_err(|error| unusable(&error))?,
+                salt: Some(Salt::new(&salt).map_err(|error| unusable(&error))?),
+                hash: Some(output.map_err(|error| unusable(&error))?),
+            };
+            Ok(hash.to_string())
         })
         .await
     }
@@ -139,31 +182,37 @@ impl Hasher {
     ) -> Result<Verified, Error> {
         let unusable = |defect| self::defect("a stored hash cannot be used", &defect);
         let stored = stored.map(|text| Stored::parse(&text)).transpose().map_err(unusable)?;
-        self.run(ticket, move |argon2| {
+        self.run(ticket, move |engine| {
             let Some(stored) = stored else {
-                let outcome: Result<PasswordHash, _> =
-                    argon2.hash_password_with_salt(password.expose_secret().as_bytes(), &[0_u8; SALT_BYTES]);
-                drop(outcome);
+                let outcome = engine.compute(&engine.argon2, &normalised(&password), &[0_u8; SALT_BYTES]);
+                std::hint::black_box(&outcome);
                 return Ok(Verified::Wrong);
             };
-            stored.verify(&password, argon2.params()).map_err(unusable)
+            stored.verify(&password, engine).map_err(unusable)
         })
         .await
+    }
+
+    /// Gives memory back that no hash has used for a while.
+    pub(crate) async fn tend(self, shutdown: CancellationToken) {
+        while shutdown.run_until_cancelled(tokio::time::sleep(memory::KEPT)).await.is_some() {
+            self.engine.memory.release();
+        }
     }
 
     async fn run<T, F>(&self, ticket: Ticket, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&Argon2<'static>) -> Result<T, Error> + Send + 'static,
+        F: FnOnce(&Engine) -> Result<T, Error> + Send + 'static,
     {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.running).acquire_owned()).await;
         let permit = turn.map_err(|_| queue_full())?.map_err(|_| Error::internal())?;
-        let argon2 = self.argon2.clone();
+        let engine = self.engine.clone();
         // Both places are held by the thread: a caller who hangs up does not make room for more.
         let computed = tokio::task::spawn_blocking(move || {
             let _held = (ticket, permit);
             let started = Instant::now();
-            let outcome = work(&argon2);
+            let outcome = work(&engine);
             metrics::histogram!("identity_hash_seconds").record(started.elapsed());
             outcome
         });

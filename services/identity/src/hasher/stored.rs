@@ -1,14 +1,14 @@
 //! Hashes as they are stored, ours and those of accounts that came from elsewhere.
 
 use argon2::password_hash::phc::{Output, PasswordHash};
-use argon2::{Algorithm, Argon2, Params, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Params, Version};
 use bcrypt::HashParts;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-use super::Verified;
+use super::{Engine, Verified};
 
 /// What one verification may take. Above the costliest settings in common use, so that who can
 /// write a hash into the table cannot stop the service with it.
@@ -54,15 +54,15 @@ impl Stored {
     }
 
     /// Compares in constant time. A right password's hash is worth replacing unless it is argon2id
-    /// and costs at least what `current` does.
-    pub(super) fn verify(&self, password: &SecretString, current: &Params) -> Result<Verified, Defect> {
+    /// and costs at least what one of today does.
+    pub(super) fn verify(&self, password: &SecretString, engine: &Engine) -> Result<Verified, Defect> {
         let right = match self {
-            Self::Argon2id { hash, .. } => {
+            Self::Argon2id { hash, params } => {
                 // One made elsewhere may be of the password as it was typed.
                 let normal = normalised(password);
                 let typed = password.expose_secret();
-                is_argon2id_of(&normal, hash)?
-                    || (normal.expose_secret() != typed && is_argon2id_of(password, hash)?)
+                let is_of = |password: &SecretString| is_argon2id_of(engine, password, (hash, params));
+                is_of(&normal)? || (normal.expose_secret() != typed && is_of(password)?)
             }
             // Only 72 bytes count, as they did when the hash was made.
             Self::Bcrypt { text } => {
@@ -73,7 +73,8 @@ impl Stored {
                 computed.as_slice().ct_eq(key.as_slice()).into()
             }
         };
-        if right { Ok(Verified::Right { upgrade: self.weaker_than(current) }) } else { Ok(Verified::Wrong) }
+        let upgrade = right && self.weaker_than(engine.current());
+        if right { Ok(Verified::Right { upgrade }) } else { Ok(Verified::Wrong) }
     }
 
     fn weaker_than(&self, current: &Params) -> bool {
@@ -95,12 +96,16 @@ pub(super) fn normalised(password: &SecretString) -> SecretString {
     SecretString::from(password.expose_secret().nfkc().collect::<String>())
 }
 
-fn is_argon2id_of(password: &SecretString, hash: &PasswordHash) -> Result<bool, Defect> {
-    match Argon2::default().verify_password(password.expose_secret().as_bytes(), hash) {
-        Ok(()) => Ok(true),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(_) => Err(Defect::Malformed),
-    }
+fn is_argon2id_of(
+    engine: &Engine,
+    password: &SecretString,
+    (hash, params): (&PasswordHash, &Params),
+) -> Result<bool, Defect> {
+    let version = hash.version.map(Version::try_from).transpose().map_err(|_| Defect::Malformed)?;
+    let (Some(salt), Some(stored)) = (&hash.salt, &hash.hash) else { return Err(Defect::Malformed) };
+    let argon2 = Argon2::new(Algorithm::Argon2id, version.unwrap_or_default(), params.clone());
+    let computed = engine.compute(&argon2, password, salt).map_err(|_| Defect::Malformed)?;
+    Ok(computed.as_bytes().ct_eq(stored.as_bytes()).into())
 }
 
 /// Whether a hash of this cost can be verified, and so may be made.

@@ -116,3 +116,23 @@ async fn whoever_waits_too_long_for_a_turn_is_told_so() {
     assert_eq!((error.code, &*error.reason), (ErrorCode::Unavailable, "HASH_QUEUE_FULL"));
     drop(turn);
 }
+
+/// Memory is kept between hashes, no more than one of today takes, and given back when it lies idle.
+#[tokio::test(start_paused = true)]
+async fn memory_is_kept_for_the_next_hash_and_then_given_back() {
+    let hasher = hasher(HashingOptions { memory_kib: 64, ..options() });
+    let phc = hash(&hasher, "right").await;
+    let costly = hash(&super::tests::hasher(HashingOptions { memory_kib: 128, ..options() }), "right").await;
+    for _ in 0..3 {
+        assert_eq!(verify(&hasher, "right", Some(&phc)).await, Ok(RIGHT));
+        assert_eq!(hasher.engine.memory.len(), 64);
+    }
+    assert_eq!(verify(&hasher, "right", Some(&costly)).await, Ok(RIGHT));
+    assert_eq!(hasher.engine.memory.len(), 0, "one that grew is not kept");
+    assert_eq!(verify(&hasher, "wrong", Some(&phc)).await, Ok(Verified::Wrong));
+    hasher.engine.memory.release();
+    assert_eq!(hasher.engine.memory.len(), 64);
+    tokio::time::advance(memory::KEPT).await;
+    hasher.engine.memory.release();
+    assert_eq!(hasher.engine.memory.len(), 0);
+}

@@ -7,8 +7,8 @@ const SALT: &str = "000102030405060708090a0b0c0d0e0f";
 const KEY: &str = "eedf8cd62212c4ef27d18a5f1f23f875e2571a8d6bc3cea577255d2cfe8729d8d4646badd72958bccbc96ef736af3a9cc0a4735cee8541bee27d392aeafffc3c";
 
 fn verify(password: &str, stored: &str) -> Verified {
-    let current = Params::new(64, 1, 1, None).unwrap();
-    Stored::parse(stored).unwrap().verify(&password.into(), &current).unwrap()
+    let engine = Engine::new(Params::new(64, 1, 1, None).unwrap());
+    Stored::parse(stored).unwrap().verify(&password.into(), &engine).unwrap()
 }
 
 fn defect(stored: &str) -> Option<Defect> {

@@ -121,11 +121,16 @@ async fn line_30_access_tokens_go_on_while_their_owners_are_killed() {
     let mut ada = verified(&system, "ada@school.example").await;
     let live = Copy::of(&mut ada).await;
     live.assert_open(system.gateways()).await;
+    for gateway in system.gateways() {
+        Answer::of(gateway.request(Method::GET, "/api/auth/jwks")).await.expect(200);
+    }
     // Of what changed in the last moment the owners are asked.
     tokio::time::sleep(Duration::from_secs(3)).await;
     for away in [["session", "session-2"], ["identity", "identity-2"]] {
         kill(&mut system, &away);
         for gateway in system.gateways() {
+            let keys = Answer::of(gateway.request(Method::GET, "/api/auth/jwks")).await;
+            assert_eq!(keys.status, 200, "{}: resource servers find the keys", away[0]);
             let begun = Instant::now();
             let mut good_at = begun;
             while begun.elapsed() < WATCHED / 2 {
