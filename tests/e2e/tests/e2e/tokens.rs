@@ -1,6 +1,6 @@
 //! Access tokens, session cookies and mailed links that are wrong, forged, expired or revoked.
 
-use intellistack_e2e::{Student, System, ledger};
+use intellistack_e2e::{Student, System, eventually, ledger};
 use serde_json::{Value, json};
 
 use crate::forge::{Issuer, chatkit_with_bearer, clock, decode, encode, hs256, tampered, with_bearer};
@@ -169,4 +169,31 @@ async fn refused_link(system: &System, token: &str, code: &str) {
         system.api.get(&format!("/api/auth/verify-email?token={token}&callbackURL=%2Fverified")).await;
     assert_eq!(redirected.status.as_u16(), 302, "{}", redirected.text());
     assert_eq!(redirected.header("location"), format!("/verified?error={code}"));
+}
+
+/// Tokens are handed out again for some minutes, but not when something that they say has changed, nor
+/// under a key that was given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_handed_out_again_says_what_is_true() {
+    let system = System::plan("kept_tokens").start().await;
+    let student = system.student("ada@school.example").await;
+    let first = student.access_token().await;
+    let next = |what: &'static str, name: &'static str, old: Value| {
+        let student = &student;
+        async move {
+            eventually(what, || async {
+                let token = student.access_token().await;
+                let part = usize::from(name != "kid");
+                (decode(&token, part)[name] != old).then_some(token)
+            })
+            .await
+        }
+    };
+    student.post("/api/auth/update-user", &json!({ "name": "Ada King" })).await.expect(200);
+    let renamed = next("the token has the new name", "name", decode(&first, 1)["name"].clone()).await;
+    assert_eq!(decode(&renamed, 1)["name"], "Ada King");
+    let kid = decode(&renamed, 0)["kid"].clone();
+    system.command(&["keys", "rotate", "--now", "--revoke"], "");
+    let rotated = next("the token is signed with the new key", "kid", kid).await;
+    assert_eq!(with_bearer(&system, &rotated).await.status.as_u16(), 200);
 }
