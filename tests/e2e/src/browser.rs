@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::settings::{Settings, root, target};
+use crate::settings::{Settings, root, screenshots};
 
 /// Longer than the script waits for anything in the page.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,7 +26,7 @@ impl Browser {
             .arg("browser.mjs")
             .env("BASE_URL", origin)
             .env("CHROMIUM", &settings.chromium)
-            .env("SCREENSHOTS", target().join("e2e-screenshots"))
+            .env("SCREENSHOTS", screenshots())
             .current_dir(root().join("tests/e2e/node"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

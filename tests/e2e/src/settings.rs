@@ -37,6 +37,10 @@ pub fn target() -> PathBuf {
     path("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
+pub fn screenshots() -> PathBuf {
+    target().join("e2e-screenshots")
+}
+
 pub fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "tests take their settings from the environment")]
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -14,7 +14,7 @@ use crate::nats::Nats;
 use crate::postgres::Postgres;
 use crate::process::{Process, free_port, log_path};
 use crate::providers::Providers;
-use crate::settings::{Settings, root, target};
+use crate::settings::{Settings, root, screenshots, target};
 use crate::student::{PASSWORD, Student};
 use crate::wait::within;
 
@@ -389,6 +389,11 @@ impl System {
     /// The slug of the sample course.
     pub fn course(&self) -> &'static str {
         COURSE
+    }
+
+    /// What a script needs that opens a Chromium by itself: its program and the folder of screenshots.
+    pub fn chromium(&self) -> (String, String) {
+        (self.settings.chromium.display().to_string(), screenshots().display().to_string())
     }
 
     /// Both gateways of [`Plan::replicas`].

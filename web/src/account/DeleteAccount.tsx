@@ -18,8 +18,9 @@ export function DeleteAccount({ user, hasPassword }: { user: User; hasPassword: 
   return (
     <Panel title="Delete the account" id="delete">
       <p>
-        Deleting erases you from this site: your name and e-mail address, your ways to sign in and all sessions, your progress
-        and your conversations with the tutor. What a log must keep can no longer be connected with you. It cannot be undone.
+        Deleting erases you from this site: your name and e-mail address, your ways to sign in and all sessions. Your progress
+        and your conversations with the tutor are left without an owner: nobody can open them, and nothing with them or in the
+        logs says any more whose they were. It cannot be undone.
       </p>
       <div className="actions">
         <button type="button" className="button danger" onClick={() => setOpen(true)}>
@@ -68,7 +69,8 @@ function Confirm({ user, hasPassword, onClose }: { user: User; hasPassword: bool
     <Dialog title="Delete your account for good?" onClose={onClose}>
       <form className="fields" onSubmit={submit}>
         <p>
-          Everything about <strong>{user.email}</strong> is erased at once. Nobody can bring it back, we cannot either.
+          The account of <strong>{user.email}</strong> is erased at once, and the way to its progress and conversations with it.
+          Nobody can bring it back, we cannot either.
         </p>
         {!wrong && <AuthProblem error={error} />}
         {hasPassword && (
@@ -86,7 +88,7 @@ function Confirm({ user, hasPassword, onClose }: { user: User; hasPassword: bool
         <div className="actions">
           {hasPassword && (
             <button type="submit" className="button danger" disabled={sending}>
-              {sending ? "Deleting…" : "Delete everything"}
+              {sending ? "Deleting…" : "Delete the account"}
             </button>
           )}
           <button type="button" className="button" disabled={sending} onClick={() => void remove({})}>

@@ -20,7 +20,10 @@ export function AccountDeletedPage() {
     return (
       <div className="card form" role="alert">
         <h1>This link did not work</h1>
-        <p>It may have expired or been used before. Your account has not been deleted by it.</p>
+        <p>
+          It works once, for a day, and only where you are signed in to the account. Your account has not been deleted by it: sign
+          in here and follow the link again, or ask for a new one.
+        </p>
         <Link className="button primary wide" to={page.account}>
           Go to the account
         </Link>
@@ -30,7 +33,7 @@ export function AccountDeletedPage() {
   return (
     <div className="card form" data-testid="account-deleted">
       <h1>Your account is deleted</h1>
-      <p>Your data has been erased, and you are signed out on all devices. Thank you for having learnt here.</p>
+      <p>Your name, your address and your ways to sign in have been erased, and you are signed out on all devices. Thank you for having learnt here.</p>
       <Link className="button wide" to="/">
         Go to the start page
       </Link>

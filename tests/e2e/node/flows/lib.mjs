@@ -430,7 +430,7 @@ export async function step(name, run) {
     console.log(`ok - ${name}`);
   } catch (error) {
     failures.push(name);
-    const where = /flows\/(?!lib)[\w-]+\.mjs:\d+/.exec(error.stack ?? '')?.[0] ?? '';
+    const where = /(?:flows|pages)\/(?!lib)[\w-]+\.mjs:\d+/.exec(error.stack ?? '')?.[0] ?? '';
     const message = `${error.message} ${error.cause ?? ''}`.trim();
     console.log(`not ok - ${name} (${where})\n    ${message.split('\n').join('\n    ')}`);
   }

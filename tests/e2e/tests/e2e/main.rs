@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "the test runner shows it")]
 
+mod account_pages;
 mod answer_keys;
 mod attacks;
 mod bad_input;
