@@ -79,10 +79,10 @@ pub(crate) async fn edit_user(cx: &Cx, actor: &Actor, command: EditUser) -> Resu
     let before = held.account().clone();
     let email = email.map_or_else(|| before.email.clone(), |email| email.to_string());
     // A new address is unproven, unless the administrator vouches for it.
-    let moves = email != before.email;
+    let elsewhere = email != before.email;
     let now = cx.clock.now();
-    let moved = if moves { before.clone().moved(email, now) } else { before.clone() };
-    let verified = command.email_verified.unwrap_or(before.email_verified && !moves);
+    let moved = if elsewhere { before.clone().moved(email, now) } else { before.clone() };
+    let verified = command.email_verified.unwrap_or(before.email_verified && !elsewhere);
     let moved = if verified { moved.proven(now) } else { Account { email_verified: false, ..moved } };
     let mut after = Account {
         name: name.unwrap_or_else(|| before.name.clone()),
