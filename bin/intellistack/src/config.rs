@@ -191,6 +191,7 @@ impl Config {
             println!("{name:<28} {meaning}");
         }
         let checks = [
+            self.check_infrastructure(),
             self.database_url().map(drop),
             self.auth_secret().map(drop),
             self.check_model(),
@@ -208,6 +209,39 @@ impl Config {
             bail!("the settings are not complete:\n{}", problems.join("\n"));
         }
         println!("\nThe settings are complete.");
+        Ok(())
+    }
+
+    /// What every process needs to be right before it begins.
+    pub fn check_infrastructure(&self) -> anyhow::Result<()> {
+        if let Some(url) = &self.database_url {
+            let scheme = Url::parse(url.expose_secret()).map(|url| url.scheme().to_owned());
+            if !scheme.is_ok_and(|scheme| matches!(scheme.as_str(), "postgres" | "postgresql")) {
+                bail!("DATABASE_URL is no postgres:// URL");
+            }
+        }
+        if self.nats_url.expose_secret().split(',').any(|url| url.parse::<async_nats::ServerAddr>().is_err())
+        {
+            bail!("NATS_URL is no nats:// URL");
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if self.nats_namespace.is_empty() || !self.nats_namespace.chars().all(plain) {
+            bail!("NATS_NAMESPACE has other characters than letters, digits, - and _");
+        }
+        if self
+            .internal_token
+            .as_ref()
+            .is_some_and(|token| !token.expose_secret().chars().all(|c| c.is_ascii_graphic()))
+        {
+            bail!("INTERNAL_TOKEN has other than printable ASCII characters");
+        }
+        for (name, value) in
+            [("DATABASE_CONNECTIONS", self.database_connections), ("MESSAGE_LIMIT", self.message_limit)]
+        {
+            if value == 0 {
+                bail!("{name} is 0: at least 1 can be used");
+            }
+        }
         Ok(())
     }
 

@@ -6,11 +6,13 @@ use session::{KeyChest, Rotation};
 
 use crate::cli::{KeysCommand, RotateArgs};
 use crate::config::Config;
+use crate::secret;
 use crate::services::ServiceName;
 
 /// Turns and shows the signing keys, on the database directly.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
 pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
+    secret::claim(config, ServiceName::Session).await?;
     let (schema, _) = ServiceName::Session.schema().context("session has a schema")?;
     let pool = runtime::pool(config.database_url()?, schema, 4)?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));

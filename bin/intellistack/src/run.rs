@@ -39,6 +39,7 @@ fn drain_stage(service: &str) -> usize {
 /// Runs services in this process until a signal.
 pub async fn run(config: Config, services: &[ServiceName]) -> anyhow::Result<()> {
     install_tls_provider()?;
+    config.check_infrastructure()?;
     let token = internal_token(&config, services)?;
     for service in services.iter().filter(|service| service.seals()) {
         secret::claim_if_answered(&config, *service).await?;

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use runtime::Health;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -52,6 +52,8 @@ pub fn router(app: App, health: Health) -> Router {
     Router::new()
         .merge(runtime::health_router(health).with_state(()))
         .route("/.well-known/openid-configuration", get(better_auth::discovery))
+        // Beside the nested router, which begins below it.
+        .route("/api/auth/", any(|| async { StatusCode::NOT_FOUND }))
         .nest("/api/auth", better_auth::router(&app).layer(no_store()))
         .merge(chatkit)
         .nest("/api/v1", api)

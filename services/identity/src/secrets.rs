@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::domain::account::Account;
 use crate::domain::email::EmailAddress;
 use crate::error;
 use crate::social::Flow;
@@ -184,22 +185,23 @@ impl Secrets {
         letters.map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
     }
 
-    /// What the browser keeps of a device on which the user signed in (OWASP "device cookies").
-    pub(crate) fn new_device(&self, user: &UserId, entropy: &dyn Entropy) -> String {
+    /// What the browser keeps of a device on which the user signed in (OWASP "device cookies"), good
+    /// for as long as the password is the same.
+    pub(crate) fn new_device(&self, account: &Account, entropy: &dyn Entropy) -> String {
         let id = entropy.alphanumeric(DEVICE_ID_CHARS);
-        format!("{id}.{}", hex::encode(self.device_tag(user, &id)))
+        format!("{id}.{}", hex::encode(self.device_tag(account, &id)))
     }
 
     /// The token by which a device is known from now on: the one it has, if it is known to the user.
-    pub(crate) fn device_token(&self, known: String, user: &UserId, entropy: &dyn Entropy) -> String {
-        if self.known_device(&known, user).is_some() { known } else { self.new_device(user, entropy) }
+    pub(crate) fn device_token(&self, known: String, account: &Account, entropy: &dyn Entropy) -> String {
+        if self.known_device(&known, account).is_some() { known } else { self.new_device(account, entropy) }
     }
 
     /// The device, if the token is one of ours for this user.
-    pub(crate) fn known_device<'a>(&self, token: &'a str, user: &UserId) -> Option<&'a str> {
+    pub(crate) fn known_device<'a>(&self, token: &'a str, account: &Account) -> Option<&'a str> {
         let (id, tag) = token.split_once('.').filter(|(id, _)| id.len() == DEVICE_ID_CHARS)?;
         let tag = hex::decode(tag).ok()?;
-        constant_time::verify_slices_are_equal(&tag, &self.device_tag(user, id)).ok().map(|()| id)
+        constant_time::verify_slices_are_equal(&tag, &self.device_tag(account, id)).ok().map(|()| id)
     }
 
     /// PKCE verifier (RFC 7636, section 4.1) and nonce of a sign-in at a provider.
@@ -211,8 +213,9 @@ impl Secrets {
         Flow { pkce_verifier: derived("verifier"), nonce: derived("nonce") }
     }
 
-    fn device_tag(&self, user: &UserId, id: &str) -> [u8; 32] {
-        let tag = hmac::sign(&self.devices, format!("{id}/{user}").as_bytes());
+    fn device_tag(&self, account: &Account, id: &str) -> [u8; 32] {
+        let Account { id: user, device_epoch, .. } = account;
+        let tag = hmac::sign(&self.devices, format!("{id}/{user}/{device_epoch}").as_bytes());
         let mut bytes = [0; 32];
         bytes.copy_from_slice(tag.as_ref());
         bytes
@@ -316,10 +319,12 @@ mod tests {
     #[test]
     fn a_device_is_known_to_its_user_only() {
         let secrets = secrets("a secret");
-        let (ada, eve) = (UserId::from("u1"), UserId::from("u2"));
+        let account = |id: &str| Account::new(UserId::from(id), String::new(), String::new(), NOW);
+        let (ada, eve) = (account("u1"), account("u2"));
         let token = secrets.new_device(&ada, &SeededEntropy::new(1));
         assert_eq!(secrets.known_device(&token, &ada), token.split('.').next());
         assert_eq!(secrets.known_device(&token, &eve), None);
+        assert_eq!(secrets.known_device(&token, &ada.clone().forget_devices()), None);
         for bad in ["", ".", "a.b", &token[..token.len() - 1], &token.replacen('.', "..", 1), "ä.ö"] {
             assert_eq!(secrets.known_device(bad, &ada), None, "{bad}");
         }

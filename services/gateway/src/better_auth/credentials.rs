@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use kernel::Error;
+use kernel::{Error, ErrorCode};
 use serde_json::{Value, json};
 
 use super::error::AuthError;
@@ -99,5 +99,14 @@ pub async fn new_session(
         impersonator_session_id: String::new(),
         epoch: user.session_epoch,
     };
-    Ok(app.sessions().create_session(request).await?.into_inner().token)
+    let created = app.sessions().create_session(request).await.map_err(AuthError::from);
+    match created {
+        Ok(created) => Ok(created.into_inner().token),
+        // Erased since the password was proven.
+        Err(error) if error.reason() == "USER_NOT_FOUND" => {
+            let (code, reason) = (ErrorCode::Unauthenticated, "FAILED_TO_CREATE_SESSION");
+            Err(AuthError::new(code, reason, "Please sign in again."))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -1,5 +1,5 @@
 use api::common::Client;
-use api::identity::User;
+use api::identity::{EndOwnSessionsRequest, User};
 use api::session::{GetSessionRequest, RevokeSessionsRequest, Session};
 use axum::http::HeaderMap;
 use chrono::TimeDelta;
@@ -66,6 +66,18 @@ impl Current {
     fn is_fresh(&self, app: &App) -> Result<bool, AuthError> {
         let started = api::time(self.session.created_at.as_ref()).map_err(|_| Error::internal())?;
         Ok(app.clock.now() - started < FRESH)
+    }
+
+    /// Ends all sessions of the user but `except`, and what is pending with them.
+    pub async fn revoke_all(&self, app: &App, client: Client, except: &str) -> Result<(), AuthError> {
+        let request = EndOwnSessionsRequest {
+            user_id: self.user.id.clone(),
+            spared_session_id: except.to_owned(),
+            actor: self.session.impersonated_by.clone(),
+            client: Some(client.clone()),
+        };
+        app.identity().end_own_sessions(request).await?;
+        self.revoke(app, client, "", except).await
     }
 
     /// Ends some sessions of the user: `session` by id or token, or all of them but `except`.

@@ -64,17 +64,20 @@ pub async fn reset(
     RequestClient(client): RequestClient,
     Query(mut query): Query,
     mut fields: Fields,
-) -> Result<Json<Value>, AuthError> {
+) -> Result<Response, AuthError> {
     let new_password = fields.string("newPassword");
     let token = fields.filled("token").or_else(|| query.filled("token"));
     fields.check()?;
     query.check()?;
     let token = token.ok_or_else(|| AuthError::bad_request("INVALID_TOKEN", "Invalid token"))?;
     let request = ResetPasswordRequest { token, new_password, client: Some(client) };
-    if let Some(user) = app.identity().reset_password(request).await?.into_inner().user {
+    let answer = app.identity().reset_password(request).await?.into_inner();
+    if let Some(user) = answer.user {
         app.revocation.touch(user.id);
     }
-    Ok(Json(json!({ "status": true })))
+    let mut response = Json(json!({ "status": true })).into_response();
+    app.cookies.set_device(response.headers_mut(), &answer.device_token);
+    Ok(response)
 }
 
 /// `POST /verify-password`. It counts as a guess.
@@ -126,5 +129,6 @@ pub async fn change(
     if let Some(token) = token {
         app.cookies.set_session(response.headers_mut(), &token, remember);
     }
+    app.cookies.set_device(response.headers_mut(), &answer.device_token);
     Ok(response)
 }

@@ -120,7 +120,7 @@ pub async fn revoke_all(
 ) -> Result<Response, AuthError> {
     fields.check()?;
     let current = Current::require(&app, &headers, Level::Live).await?;
-    current.revoke(&app, client, "", "").await?;
+    current.revoke_all(&app, client, "").await?;
     Ok(signed_out(&app, json!({ "status": true })))
 }
 
@@ -133,7 +133,7 @@ pub async fn revoke_others(
 ) -> Result<Json<Value>, AuthError> {
     fields.check()?;
     let current = Current::require(&app, &headers, Level::Live).await?;
-    current.revoke(&app, client, "", &current.session.id).await?;
+    current.revoke_all(&app, client, &current.session.id).await?;
     Ok(Json(json!({ "status": true })))
 }
 

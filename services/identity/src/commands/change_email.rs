@@ -2,12 +2,11 @@ use api::events::identity::EmailChangeRequested;
 use kernel::{Error, UserId};
 
 use super::{Cx, Held, callback, evenly};
-use crate::domain::account::{Account, Event};
+use crate::domain::account::Event;
 use crate::domain::email::EmailAddress;
 use crate::domain::profile::Origin;
 use crate::error;
 use crate::mail::{MailKind, MailRequest};
-use crate::postgres::users::Person;
 
 #[derive(Debug)]
 pub(crate) struct ChangeEmail {
@@ -46,7 +45,8 @@ async fn request(
         return Ok(());
     }
     let step = if held.account().email_verified { Step::OldAddress } else { Step::NewAddress };
-    mail_step(cx, held, (step, new_email.as_str()), callback_url, origin).await
+    let account = held.account().clone().asks_for_address(cx.clock.now());
+    mail_step(cx, held.with(account), (step, new_email.as_str()), callback_url, origin).await
 }
 
 /// Which address is mailed.
@@ -56,7 +56,7 @@ pub(crate) enum Step {
     NewAddress,
 }
 
-/// Mails the link of a step.
+/// Mails the link of a step, and writes the account as it is given.
 pub(crate) async fn mail_step(
     cx: &Cx,
     held: Held,
@@ -76,9 +76,7 @@ pub(crate) async fn mail_step(
         api::common::Personal { new_email: new_email.to_owned(), ..held.account().personal(origin) };
     let mail =
         MailRequest::new(held.account(), kind, callback_url, now).about(&held.person.key, new_email)?;
-    let (mut recorded, Person { account, key }) =
-        held.record(&[event], &personal, Some(&user_id), now).await?;
-    let person = Person { account: Account { change_asked_at: Some(now), ..account }, key };
+    let (mut recorded, person) = held.record(&[event], &personal, Some(&user_id), now).await?;
     recorded.save(cx, &person, now).await?;
     recorded.mail(&mail).await?;
     recorded.commit().await

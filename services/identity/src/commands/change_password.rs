@@ -92,7 +92,8 @@ pub(crate) async fn change_password(cx: &Cx, command: ChangePassword) -> Result<
 
     let held = hold_proven(cx, &user, &proven).await?;
     let now = cx.clock.now();
-    let account = Account { updated_at: now, ..held.account().clone() }.end_sessions(spared_session.clone());
+    let account = Account { updated_at: now, ..held.account().clone() }.forget_devices();
+    let account = account.end_sessions(spared_session.clone());
     let changed = Event::PasswordChanged(PasswordChanged {
         user_id: user.to_string(),
         by: By::User.as_str().to_owned(),

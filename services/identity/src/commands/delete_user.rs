@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::change_password::{VerifyPassword, hold_proven, prove};
 use super::{Cx, callback, subject_of_address};
-use crate::domain::account::{By, Event};
+use crate::domain::account::{Account, By, Event};
 use crate::domain::profile::Origin;
 use crate::error;
 use crate::mail::{MailKind, MailRequest};
@@ -38,16 +38,22 @@ pub(crate) struct DeleteUser {
     pub(crate) origin: Origin,
 }
 
-/// Mails the link that confirms the deletion.
+/// Mails the link that confirms the deletion, unless one left just now: the answer is the same.
 pub(crate) async fn request_deletion(cx: &Cx, command: RequestDeletion) -> Result<(), Error> {
     let callback_url = callback(command.callback_url)?;
-    let held = cx.hold(&command.user).await?;
+    let mut held = cx.hold(&command.user).await?;
     let now = cx.clock.now();
+    let purpose = MailedPurpose::DeleteAccount;
+    let asked_at = mailed_tokens::issued_at(held.opened.reader(), &command.user, purpose).await?;
+    if !Account::may_mail(asked_at, now) {
+        held.let_go().await;
+        return Ok(());
+    }
     let event = Event::DeletionRequested(DeletionRequested { user_id: command.user.to_string() });
     let personal = held.account().personal(&command.origin);
     let mail = MailRequest::new(held.account(), MailKind::DeleteAccount, callback_url, now);
     let (mut recorded, _) = held.record(&[event], &personal, Some(command.user.as_str()), now).await?;
-    recorded.issue(cx, MailedPurpose::DeleteAccount, &command.user, now).await?;
+    recorded.issue(cx, purpose, &command.user, now).await?;
     recorded.mail(&mail).await?;
     recorded.commit().await
 }

@@ -112,7 +112,7 @@ impl Guess {
 
     fn device(&self) -> Option<&str> {
         let person = self.target.person.as_ref()?;
-        self.cx.secrets.known_device(&self.device_token, &person.account.id)
+        self.cx.secrets.known_device(&self.device_token, &person.account)
     }
 
     fn attempt(&self) -> Attempt<'_> {

@@ -45,6 +45,12 @@ impl Held {
         &self.person.account
     }
 
+    /// The account as it is to be.
+    pub(crate) fn with(self, account: Account) -> Self {
+        let person = Person { account, key: self.person.key };
+        Self { opened: self.opened, person }
+    }
+
     /// Writes the events; `actor` is who did it, none where anyone may.
     pub(crate) async fn record(
         self,

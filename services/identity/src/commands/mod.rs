@@ -5,6 +5,7 @@ mod change_email;
 mod change_password;
 mod create_user;
 mod delete_user;
+mod end_own_sessions;
 mod guess;
 mod held;
 mod request_email_verification;
@@ -39,6 +40,7 @@ pub(crate) use change_email::{ChangeEmail, change_email};
 pub(crate) use change_password::{ChangePassword, VerifyPassword, change_password, verify_password};
 pub use create_user::{NewUser, Operator, create_user, make_admin};
 pub(crate) use delete_user::{DeleteUser, Proof, RequestDeletion, delete_user, erase, request_deletion};
+pub(crate) use end_own_sessions::{EndOwnSessions, end_own_sessions};
 pub(crate) use held::Held;
 pub(crate) use request_email_verification::{RequestEmailVerification, request_email_verification};
 pub(crate) use request_password_reset::{RequestPasswordReset, request_password_reset};
@@ -100,7 +102,7 @@ impl Cx {
 
     /// The token by which a device is known to a user from now on.
     pub(crate) fn device_token(&self, known: String, account: &Account) -> String {
-        self.secrets.device_token(known, &account.id, &*self.entropy)
+        self.secrets.device_token(known, account, &*self.entropy)
     }
 
     pub(crate) fn row_id(&self) -> String {

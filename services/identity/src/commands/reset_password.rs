@@ -58,7 +58,7 @@ pub(crate) async fn reset_password(cx: &Cx, command: ResetPassword) -> Result<Ac
     let dropped: Vec<Link> = links.into_iter().filter(|link| !outlives(link, held.account())).collect();
     let address_key = cx.secrets.key_of(&held.account().email);
     let locked = guards::is_locked(held.opened.reader(), &address_key, now).await?;
-    let account = held.account().clone().proven(now).end_sessions(None);
+    let account = held.account().clone().proven(now).end_sessions(None).forget_devices();
     let events = decide(held.account(), &account, &dropped, locked);
     let personal = account.personal(&command.origin);
     let (mut recorded, person) = held.record(&events, &personal, Some(user.as_str()), now).await?;

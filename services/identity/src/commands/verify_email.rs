@@ -52,8 +52,12 @@ pub(crate) async fn verify_email(cx: &Cx, command: VerifyEmail) -> Result<(Accou
                 return done(held, Outcome::EmailChanged).await;
             }
             let held = check_pending(held, &claims).await?;
-            let account = held.account().clone();
+            if held.account().has_agreed() {
+                return done(held, Outcome::ChangeConfirmed).await;
+            }
+            let account = held.account().clone().agrees_to_change();
             let callback_url = callback(command.callback_url)?;
+            let held = held.with(account.clone());
             mail_step(cx, held, (Step::NewAddress, &new), callback_url, &command.origin).await?;
             Ok((account, Outcome::ChangeConfirmed))
         }

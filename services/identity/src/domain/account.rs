@@ -90,6 +90,10 @@ pub(crate) struct Account {
     pub(crate) spared_session: Option<String>,
     /// Changes of the address that were asked for in an earlier one are void.
     pub(crate) pending_epoch: u64,
+    /// In which the owner of the present address agreed to a change; none: in none.
+    pub(crate) agreed_epoch: Option<u64>,
+    /// Devices that became known in an earlier one are strangers'.
+    pub(crate) device_epoch: u64,
     /// When the account moved to its address; none: it began there.
     pub(crate) email_changed_at: Option<DateTime<Utc>>,
     /// When a mail that proves an address was last asked for.
@@ -116,6 +120,8 @@ impl Account {
             session_epoch: 1,
             spared_session: None,
             pending_epoch: 1,
+            agreed_epoch: None,
+            device_epoch: 1,
             email_changed_at: None,
             mail_asked_at: None,
             reset_asked_at: None,
@@ -139,6 +145,30 @@ impl Account {
     pub(crate) fn end_sessions(self, spared: Option<String>) -> Self {
         let (session_epoch, pending_epoch) = (self.session_epoch + 1, self.pending_epoch + 1);
         Self { session_epoch, pending_epoch, spared_session: spared, ..self }
+    }
+
+    /// The password becomes another one: whoever knew the former one knows no device any more.
+    #[must_use]
+    pub(crate) fn forget_devices(self) -> Self {
+        Self { device_epoch: self.device_epoch + 1, ..self }
+    }
+
+    /// Another address is asked for, and what was asked for before is void.
+    #[must_use]
+    pub(crate) fn asks_for_address(self, now: DateTime<Utc>) -> Self {
+        Self { pending_epoch: self.pending_epoch + 1, change_asked_at: Some(now), ..self }
+    }
+
+    /// The owner of the present address agrees to what is pending.
+    #[must_use]
+    pub(crate) fn agrees_to_change(self) -> Self {
+        Self { agreed_epoch: Some(self.pending_epoch), ..self }
+    }
+
+    /// Was it agreed to already? Who opens the link again, or has it opened by a scanner, sends no
+    /// second mail.
+    pub(crate) fn has_agreed(&self) -> bool {
+        self.agreed_epoch == Some(self.pending_epoch)
     }
 
     /// Somebody proved the address. What was asked for while nobody had is void: it may have been

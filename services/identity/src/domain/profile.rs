@@ -1,4 +1,8 @@
 const MAX_NAME_CHARS: usize = 100;
+/// Characters without a shape of their own.
+const INVISIBLE: [char; 9] = [
+    '\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{3164}', '\u{feff}',
+];
 const MAX_REASON_CHARS: usize = 200;
 const MAX_IMAGE_BYTES: usize = 2048;
 const MAX_USER_AGENT_BYTES: usize = 512;
@@ -23,14 +27,18 @@ fn line(text: &str, most: usize) -> Result<String, ProfileError> {
     let plain = !name
         .chars()
         .any(|c| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
-    if fits && plain { Ok(name.to_owned()) } else { Err(ProfileError::Name) }
+    // Somebody must be able to see it.
+    let visible = name.chars().any(|c| !c.is_whitespace() && !INVISIBLE.contains(&c));
+    if fits && plain && visible { Ok(name.to_owned()) } else { Err(ProfileError::Name) }
 }
 
 /// The address of a picture: https or http, nothing a page could execute.
 pub(crate) fn image(text: Option<String>) -> Result<Option<String>, ProfileError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let web = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
-    if web && text.len() <= MAX_IMAGE_BYTES { Ok(Some(text)) } else { Err(ProfileError::Image) }
+    let plain = |url: &url::Url| url.username().is_empty() && url.password().is_none();
+    let web = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && plain(&url));
+    let one_word = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if web && one_word && text.len() <= MAX_IMAGE_BYTES { Ok(Some(text)) } else { Err(ProfileError::Image) }
 }
 
 /// Why someone is banned: one line for the user to read.
@@ -65,7 +73,7 @@ mod tests {
     #[test]
     fn a_name_is_one_trimmed_line() {
         assert_eq!(name("  Ada Lovelace \n"), Ok("Ada Lovelace".to_owned()));
-        for bad in ["", "  ", "a\nb", "a\0b", "a\u{202e}b", &"x".repeat(101)] {
+        for bad in ["", "  ", "a\nb", "a\0b", "a\u{202e}b", "\u{200b}", &"x".repeat(101)] {
             assert_eq!(name(bad), Err(ProfileError::Name), "{bad:?}");
         }
     }
@@ -75,7 +83,15 @@ mod tests {
         assert_eq!(image(None), Ok(None));
         assert_eq!(image(Some(String::new())), Ok(None));
         assert!(image(Some("https://example.com/a.png".to_owned())).is_ok());
-        for bad in ["javascript:alert(1)", "data:text/html,x", "/a.png", "file:///etc/passwd"] {
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "/a.png",
+            "file:///etc/passwd",
+            "https://x.example/ y",
+            "https://x.example/\n",
+            "https://u:p@x.example/",
+        ] {
             assert_eq!(image(Some(bad.to_owned())), Err(ProfileError::Image), "{bad}");
         }
     }

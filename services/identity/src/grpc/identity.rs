@@ -123,7 +123,8 @@ impl Identity for IdentityGrpc {
             origin: origin(request.client),
         };
         let account = commands::reset_password(&self.0, command).await.map_err(status)?;
-        Ok(Response::new(wire::ResetPasswordResponse { user: Some(self.0.user(account)) }))
+        let device_token = self.0.device_token(String::new(), &account);
+        Ok(Response::new(wire::ResetPasswordResponse { user: Some(self.0.user(account)), device_token }))
     }
 
     async fn verify_password(
@@ -157,7 +158,23 @@ impl Identity for IdentityGrpc {
             spared_session: Some(request.spared_session_id).filter(|id| !id.is_empty()),
         };
         let account = commands::change_password(&self.0, command).await.map_err(status)?;
-        Ok(Response::new(wire::ChangePasswordResponse { user: Some(self.0.user(account)) }))
+        let device_token = self.0.device_token(String::new(), &account);
+        Ok(Response::new(wire::ChangePasswordResponse { user: Some(self.0.user(account)), device_token }))
+    }
+
+    async fn end_own_sessions(
+        &self,
+        request: Request<wire::EndOwnSessionsRequest>,
+    ) -> Answer<wire::EndOwnSessionsResponse> {
+        let request = request.into_inner();
+        let command = commands::EndOwnSessions {
+            user: UserId::from(request.user_id),
+            spared_session: Some(request.spared_session_id).filter(|id| !id.is_empty()),
+            actor: request.actor,
+            origin: origin(request.client),
+        };
+        commands::end_own_sessions(&self.0, command).await.map_err(status)?;
+        Ok(Response::new(wire::EndOwnSessionsResponse {}))
     }
 
     async fn change_email(

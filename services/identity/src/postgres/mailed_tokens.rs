@@ -27,6 +27,21 @@ pub(crate) async fn put(
     Ok(())
 }
 
+/// When the user's token for a purpose was issued; none when it was used or there never was one.
+pub(crate) async fn issued_at(
+    db: impl PgExecutor<'_>,
+    user: &UserId,
+    purpose: MailedPurpose,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let expires_at: Option<DateTime<Utc>> =
+        sqlx::query_scalar("select expires_at from mailed_tokens where user_id = $1 and purpose = $2")
+            .bind(user.as_str())
+            .bind(purpose.as_str())
+            .fetch_optional(db)
+            .await?;
+    Ok(expires_at.map(|at| at - purpose.lifetime()))
+}
+
 /// Whose live token it is.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,

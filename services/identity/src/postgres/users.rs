@@ -17,7 +17,7 @@ pub(crate) struct Person {
 }
 
 const SELECT: &str = "select u.id, u.personal, u.role, u.email_verified, u.banned, u.ban_expires, \
-     u.session_epoch, u.spared_session_id, u.pending_epoch, u.email_changed_at, u.mail_asked_at, u.reset_asked_at, u.change_asked_at, u.created_at, u.updated_at, \
+     u.session_epoch, u.spared_session_id, u.pending_epoch, u.agreed_epoch, u.device_epoch, u.email_changed_at, u.mail_asked_at, u.reset_asked_at, u.change_asked_at, u.created_at, u.updated_at, \
      k.wrapped from users u join subject_keys k on k.subject = u.id";
 
 pub(crate) async fn find(
@@ -122,7 +122,8 @@ pub(crate) async fn save(
            ban_expires = $7, spared_session_id = $9, mail_asked_at = $10, reset_asked_at = $11,
            change_asked_at = $12, updated_at = $13,
            epoch_changed_at = case when session_epoch = $8 then epoch_changed_at else $14 end,
-           session_epoch = $8, pending_epoch = $15, email_changed_at = $16
+           session_epoch = $8, pending_epoch = $15, email_changed_at = $16, agreed_epoch = $17,
+           device_epoch = $18
          where id = $1",
     )
     .bind(account.id.as_str())
@@ -141,6 +142,8 @@ pub(crate) async fn save(
     .bind(now)
     .bind(number(account.pending_epoch))
     .bind(account.email_changed_at)
+    .bind(account.agreed_epoch.map(number))
+    .bind(number(account.device_epoch))
     .execute(db)
     .await?;
     Ok(())
@@ -255,6 +258,8 @@ fn account(row: &PgRow, personal: Personal) -> Result<Account, StoreError> {
         session_epoch: unsigned(row.try_get("session_epoch")?),
         spared_session: row.try_get("spared_session_id")?,
         pending_epoch: unsigned(row.try_get("pending_epoch")?),
+        agreed_epoch: row.try_get::<Option<i64>, _>("agreed_epoch")?.map(unsigned),
+        device_epoch: unsigned(row.try_get("device_epoch")?),
         email_changed_at: row.try_get("email_changed_at")?,
         mail_asked_at: row.try_get("mail_asked_at")?,
         reset_asked_at: row.try_get("reset_asked_at")?,

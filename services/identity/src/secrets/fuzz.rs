@@ -116,7 +116,8 @@ fn claims_of_any_shape_are_read_or_refused() {
 
 #[test]
 fn a_device_token_of_any_shape_is_known_only_if_it_is_ours() {
-    let (ada, eve) = (UserId::from("u1"), UserId::from("u2"));
+    let account = |id: &str| Account::new(UserId::from(id), String::new(), String::new(), NOW);
+    let (ada, eve) = (account("u1"), account("u2"));
     let token = SECRETS.new_device(&ada, &SeededEntropy::new(1));
     let of_eve = SECRETS.new_device(&eve, &SeededEntropy::new(1));
     check!().with_iterations(4_000).with_generator(near([token.clone(), of_eve], WORDS).text()).for_each(

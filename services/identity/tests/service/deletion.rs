@@ -141,3 +141,20 @@ async fn the_subjects_of_an_address_are_its_user_and_itself() {
     assert_eq!(find("nobody@example.com").await.len(), 1);
     assert!(find("nonsense").await.is_empty());
 }
+
+/// Anybody may sign up with anybody's address, and must not flood it.
+#[tokio::test]
+async fn the_mail_that_confirms_a_deletion_leaves_once_a_minute() {
+    let env = Env::start().await;
+    let background = env.background().await;
+    let user = env.sign_up(ADA).await.unwrap();
+    let before = env.delivered().await.len();
+    let first = mailed_token(&env, &user.id).await;
+    for _ in 0..3 {
+        assert_eq!(mailed_token(&env, &user.id).await, first);
+    }
+    assert_eq!(env.delivered().await.len(), before + 1);
+    env.clock.advance(TimeDelta::seconds(61));
+    assert_ne!(mailed_token(&env, &user.id).await, first);
+    background.stop().await;
+}

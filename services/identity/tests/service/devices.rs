@@ -1,4 +1,4 @@
-use api::identity::{SignInRequest, SignInResponse};
+use api::identity::{ChangePasswordRequest, SignInRequest, SignInResponse};
 use kernel::Error;
 
 use crate::env::{Env, PASSWORD, from_browser, sign_up_request};
@@ -40,6 +40,28 @@ async fn strangers_cannot_lock_out_the_device_of_a_sign_up() {
     }
     assert_eq!(sign_in(&env, ADA, PASSWORD, "").await.unwrap_err().reason, "ACCOUNT_LOCKED");
     sign_in(&env, ADA, PASSWORD, &signed_up.device_token).await.unwrap();
+}
+
+/// Whoever knew the former password may have made any number of devices known.
+#[tokio::test]
+async fn no_device_stays_known_when_the_password_changes() {
+    let env = Env::start().await;
+    let ada = env.sign_up(ADA).await.unwrap();
+    let former = sign_in(&env, ADA, PASSWORD, "").await.unwrap().device_token;
+    let request = ChangePasswordRequest {
+        user_id: ada.id,
+        current_password: PASSWORD.to_owned(),
+        new_password: "Another-Pony-88".to_owned(),
+        client: Some(from_browser()),
+        ..ChangePasswordRequest::default()
+    };
+    let changed = env.client.clone().change_password(request).await.unwrap().into_inner();
+    for _ in 0..5 {
+        sign_in(&env, ADA, WRONG, &former).await.unwrap_err();
+    }
+    let locked = sign_in(&env, ADA, "Another-Pony-88", &former).await.unwrap_err();
+    assert_eq!(locked.reason, "ACCOUNT_LOCKED");
+    sign_in(&env, ADA, "Another-Pony-88", &changed.device_token).await.unwrap();
 }
 
 #[tokio::test]

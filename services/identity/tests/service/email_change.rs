@@ -1,5 +1,5 @@
 use api::identity::verify_email_response::Outcome;
-use api::identity::{ChangeEmailRequest, VerifyEmailRequest, VerifyEmailResponse};
+use api::identity::{ChangeEmailRequest, EndOwnSessionsRequest, VerifyEmailRequest, VerifyEmailResponse};
 use chrono::TimeDelta;
 use kernel::Error;
 
@@ -142,6 +142,47 @@ async fn a_pending_change_does_not_survive_the_first_proof_of_the_address() {
     assert_eq!(follow(&env, &stolen).await.unwrap_err().reason, "INVALID_TOKEN");
     let user = env.user(&user.id).await.unwrap();
     assert_eq!((user.email.as_str(), user.email_verified), (ADA, true));
+    background.stop().await;
+}
+
+/// One mail to the new address for each agreement: who holds the link cannot flood a stranger with it.
+#[tokio::test]
+async fn however_often_the_old_address_agrees_the_new_one_gets_one_mail() {
+    let env = Env::start().await;
+    let background = env.background().await;
+    let id = verified(&env).await;
+    change(&env, &id, NEW).await.unwrap();
+    let confirm = token_of(&mail_to(&env, ADA).await.unwrap());
+    for _ in 0..5 {
+        assert_eq!(follow(&env, &confirm).await.unwrap().outcome(), Outcome::ChangeConfirmed);
+    }
+    let to = format!("To: {NEW}\r\n");
+    assert_eq!(env.delivered().await.iter().filter(|mail| mail.contains(&to)).count(), 1);
+    // A newer request voids the older one, and is agreed to by itself.
+    env.clock.advance(TimeDelta::seconds(11));
+    change(&env, &id, "third@example.com").await.unwrap();
+    assert_eq!(follow(&env, &confirm).await.unwrap_err().reason, "INVALID_TOKEN");
+    background.stop().await;
+}
+
+/// Who ends the other sessions may have found a stranger in one of them.
+#[tokio::test]
+async fn a_pending_change_ends_with_the_sessions_it_was_asked_for_in() {
+    let env = Env::start().await;
+    let background = env.background().await;
+    let user = env.sign_up(ADA).await.unwrap();
+    change(&env, &user.id, NEW).await.unwrap();
+    let stolen = token_of(&mail_to(&env, NEW).await.unwrap());
+    let request = EndOwnSessionsRequest {
+        user_id: user.id.clone(),
+        spared_session_id: "mine".to_owned(),
+        client: Some(from_browser()),
+        ..EndOwnSessionsRequest::default()
+    };
+    env.client.clone().end_own_sessions(request).await.unwrap();
+    assert_eq!(follow(&env, &stolen).await.unwrap_err().reason, "INVALID_TOKEN");
+    let after = env.user(&user.id).await.unwrap();
+    assert_eq!((after.session_epoch, after.spared_session_id.as_str()), (user.session_epoch + 1, "mine"));
     background.stop().await;
 }
 

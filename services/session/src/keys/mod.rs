@@ -40,8 +40,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(crate) enum KeyError {
     #[error(
         "signing key {0} cannot be opened: AUTH_SECRET is not the one it was sealed with. \
-         Start with the former AUTH_SECRET; no new key is made while one exists. \
-         Or give the former keys and their tokens up: intellistack keys rotate --now --revoke"
+         Start with the former AUTH_SECRET; no new key is made while one exists. If that one was \
+         used, the key is damaged: intellistack keys rotate --now --revoke gives it up"
     )]
     Unreadable(String),
     #[error("the cryptography library failed: {0}")]

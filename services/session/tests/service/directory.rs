@@ -173,6 +173,7 @@ identity! {
     delete_user(DeleteUserRequest) -> DeleteUserResponse;
     list_accounts(ListAccountsRequest) -> ListAccountsResponse;
     unlink_account(UnlinkAccountRequest) -> UnlinkAccountResponse;
+    end_own_sessions(EndOwnSessionsRequest) -> EndOwnSessionsResponse;
     list_epochs(ListEpochsRequest) -> ListEpochsResponse;
     find_subjects(FindSubjectsRequest) -> FindSubjectsResponse;
 }

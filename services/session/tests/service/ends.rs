@@ -27,7 +27,12 @@ async fn what_identity_ends_is_revoked_here_with_its_reason_once_on_two_replicas
     env.happens(ADA, "user.role_assigned", &assigned).await;
     tokens.push(env.create(true).await.token);
     let session_epoch = env.directory.end_epoch(ADA, "");
-    env.happens(ADA, "user.sessions_ended", &AllSessionsEnded { user_id: user_id(), session_epoch }).await;
+    env.happens(
+        ADA,
+        "user.sessions_ended",
+        &AllSessionsEnded { user_id: user_id(), session_epoch, ..AllSessionsEnded::default() },
+    )
+    .await;
     env.settled().await;
 
     for token in &tokens {

@@ -417,7 +417,14 @@ mod tests {
                 E::Unbanned(i::UserUnbanned { user_id: user(), reason: word("expired") }),
                 json!({ "reason": "expired" }),
             ),
-            (E::SessionsEnded(i::AllSessionsEnded { user_id: user(), session_epoch: 2 }), ended),
+            (
+                E::SessionsEnded(i::AllSessionsEnded {
+                    user_id: user(),
+                    session_epoch: 2,
+                    ..Default::default()
+                }),
+                ended,
+            ),
             (E::DeletionRequested(i::DeletionRequested { user_id: user() }), json!({})),
             (
                 E::Erased(i::UserErased { user_id: user(), by: word("admin"), session_epoch: 2 }),

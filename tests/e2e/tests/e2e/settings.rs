@@ -25,6 +25,12 @@ async fn check_config_names_every_setting_that_cannot_be_used() {
         ("ACCESS_TOKEN_HOURS", "0"),
         ("SESSION_DAYS", "-1"),
         ("MAIL_FROM", "nobody"),
+        ("DATABASE_CONNECTIONS", "0"),
+        ("DATABASE_URL", "mysql://x"),
+        ("NATS_URL", "zz::"),
+        ("NATS_NAMESPACE", "a.b c>"),
+        ("MESSAGE_LIMIT", "0"),
+        ("INTERNAL_TOKEN", "ä"),
     ] {
         let output = system.try_command_with(&[(name, value)], &["check-config"], "");
         let said = said(&format!("{name}={value}"), &output);
@@ -41,11 +47,13 @@ async fn a_process_with_another_secret_ends_before_it_writes() {
     let before = ledger::total(&system).await;
     let other = [("AUTH_SECRET", "another-secret-of-more-than-32-characters")];
     let admin = ["admin", "create", "--email", "eve@school.example", "--name", "Eve"];
-    for arguments in [&admin[..], &["identity"], &["session"], &["all"]] {
+    let rotate = ["keys", "rotate", "--now", "--revoke"];
+    for arguments in [&admin[..], &rotate, &["identity"], &["session"], &["all"]] {
         let output = system.try_command_with(&other, arguments, "Correct-Horse-7\n");
         let said = said(arguments[0], &output);
         assert!(said.contains("WRONG_AUTH_SECRET") || said.contains("AUTH_SECRET is not the one"), "{said}");
     }
     assert_eq!(ledger::total(&system).await, before);
+    system.api.get("/api/auth/jwks").await.expect(200);
     system.assert_no_panic();
 }

@@ -208,10 +208,10 @@ double! { Identity:
         |_| RequestPasswordResetResponse {};
     check_reset_token(CheckResetTokenRequest) -> CheckResetTokenResponse = |_| CheckResetTokenResponse {};
     reset_password(ResetPasswordRequest) -> ResetPasswordResponse =
-        |double| ResetPasswordResponse { user: Some(double.user()) };
+        |double| ResetPasswordResponse { user: Some(double.user()), device_token: "a-device".to_owned() };
     verify_password(VerifyPasswordRequest) -> VerifyPasswordResponse = |_| VerifyPasswordResponse {};
     change_password(ChangePasswordRequest) -> ChangePasswordResponse =
-        |double| ChangePasswordResponse { user: Some(double.user()) };
+        |double| ChangePasswordResponse { user: Some(double.user()), device_token: "a-device".to_owned() };
     change_email(ChangeEmailRequest) -> ChangeEmailResponse = |_| ChangeEmailResponse {};
     update_user(UpdateUserRequest) -> UpdateUserResponse =
         |double| UpdateUserResponse { user: Some(double.user()) };
@@ -220,6 +220,7 @@ double! { Identity:
     list_accounts(ListAccountsRequest) -> ListAccountsResponse =
         |double| ListAccountsResponse { accounts: double.accounts() };
     unlink_account(UnlinkAccountRequest) -> UnlinkAccountResponse = |_| UnlinkAccountResponse {};
+    end_own_sessions(EndOwnSessionsRequest) -> EndOwnSessionsResponse = |_| EndOwnSessionsResponse {};
     list_epochs(ListEpochsRequest) -> ListEpochsResponse = |_| ListEpochsResponse::default();
     find_subjects(FindSubjectsRequest) -> FindSubjectsResponse = |_| FindSubjectsResponse::default();
 }

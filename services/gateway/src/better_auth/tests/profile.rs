@@ -104,13 +104,16 @@ async fn changing_the_password_spares_this_session_or_replaces_it() {
     let gateway = Gateway::new().await;
     let mut body = json!({ "currentPassword": "p", "newPassword": "q" });
     let kept = gateway.post("/change-password", &body).await;
-    assert_eq!((kept.status, &kept.body["token"], kept.cookies().len()), (200, &json!(null), 0));
+    assert_eq!((kept.status, &kept.body["token"], kept.cookies().len()), (200, &json!(null), 1));
     assert_eq!(kept.body["user"]["id"], "ada");
     assert!(gateway.double.call("change_password").contains("spared_session_id: \"own\""));
     assert!(gateway.double.calls("create_session").is_empty());
     body["revokeOtherSessions"] = json!(true);
     let replaced = gateway.post("/change-password", &body).await;
-    assert_eq!((&replaced.body["token"], replaced.sets()), (&json!(NEW_TOKEN), vec!["session_token"]));
+    assert_eq!(
+        (&replaced.body["token"], replaced.sets()),
+        (&json!(NEW_TOKEN), vec!["session_token", "known_device"])
+    );
     assert!(gateway.double.call("change_password").contains("spared_session_id: \"\""));
     assert!(gateway.double.call("create_session").contains("impersonator_session_id: \"\""));
 }

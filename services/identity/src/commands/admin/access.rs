@@ -114,7 +114,7 @@ pub(crate) async fn set_user_password(
     let credential = cx.credential(new_password, old).await?;
     let held = cx.hold(user).await?;
     let now = cx.clock.now();
-    let after = Account { updated_at: now, ..held.account().clone() }.end_sessions(None);
+    let after = Account { updated_at: now, ..held.account().clone() }.end_sessions(None).forget_devices();
     let event = Event::PasswordChanged(PasswordChanged {
         user_id: user.to_string(),
         by: By::Admin.as_str().to_owned(),
@@ -141,6 +141,7 @@ pub(crate) async fn end_sessions(cx: &Cx, actor: &Actor, user: &UserId) -> Resul
     let event = Event::SessionsEnded(AllSessionsEnded {
         user_id: user.to_string(),
         session_epoch: after.session_epoch,
+        spared_session_id: String::new(),
     });
     change(cx, actor, held, after, &[event]).await
 }
