@@ -19,7 +19,7 @@ async fn events_reach_the_read_model_over_the_bus() {
     let status = running.project(world.projector(nats.client().await, &Arc::default(), logs.clone()));
     status.wait_for("thing", |report| report.position == 1).await;
     // From here on the owner does not answer.
-    logs.away.store(true, Ordering::SeqCst);
+    logs.leave().await;
     world.append_many(300).await;
     world.assert_projected(301).await;
     assert_eq!(logs.answered.load(Ordering::SeqCst), 1);

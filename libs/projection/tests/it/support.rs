@@ -10,6 +10,7 @@ use kernel::{Clock, ManualClock, NewEvent};
 use projection::{ApplyError, EventLogReader, Head, Projection, Projector, ProjectorStatus, ReadError, Tail};
 use sqlx::{PgConnection, PgPool};
 use testkit::TestDb;
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -166,6 +167,8 @@ impl World {
 pub(crate) struct Counted {
     pub(crate) store: Store,
     pub(crate) away: AtomicBool,
+    /// Held for reading while a question is answered.
+    answering: RwLock<()>,
     /// Something is recorded that has no position yet.
     pub(crate) behind: AtomicBool,
     pub(crate) answered: AtomicU64,
@@ -178,16 +181,24 @@ impl Counted {
         Arc::new(Self {
             store: store.clone(),
             away: AtomicBool::new(false),
+            answering: RwLock::new(()),
             behind: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             head: AtomicU64::new(u64::MAX),
         })
+    }
+
+    /// From when this is done the owner answers nothing more, not even what it was asked before.
+    pub(crate) async fn leave(&self) {
+        self.away.store(true, Ordering::SeqCst);
+        drop(self.answering.write().await);
     }
 }
 
 #[async_trait]
 impl EventLogReader for Counted {
     async fn read(&self, store: &str, after: u64, limit: u32) -> Result<Vec<RecordedEvent>, ReadError> {
+        let _answering = self.answering.read().await;
         if self.away.load(Ordering::SeqCst) {
             return Err(ReadError::Unavailable { store: store.to_owned(), detail: "away".to_owned() });
         }
