@@ -10,6 +10,7 @@ import { LandingPage } from "./pages/LandingPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ResetPasswordPage } from "./pages/ResetPasswordPage";
 import { SignInPage } from "./pages/SignInPage";
+import { SignedOutPage } from "./pages/SignedOutPage";
 import { SignUpPage } from "./pages/SignUpPage";
 import { VerifiedPage } from "./pages/VerifiedPage";
 
@@ -17,6 +18,11 @@ const LessonPage = lazy(() => import("./pages/LessonPage"));
 const AccountPage = lazy(() => import("./pages/AccountPage"));
 const AdminUsersPage = lazy(() => import("./pages/AdminUsersPage"));
 const AdminPage = lazy(() => import("./pages/AdminPage"));
+const AdminApplicationsPage = lazy(() => import("./pages/AdminApplicationsPage"));
+const ConsentPage = lazy(() => import("./pages/ConsentPage"));
+const DevicePage = lazy(() => import("./pages/DevicePage"));
+const OAuthLogoutPage = lazy(() => import("./pages/OAuthLogoutPage"));
+const OAuthErrorPage = lazy(() => import("./pages/OAuthErrorPage"));
 
 export function App() {
   return (
@@ -36,6 +42,12 @@ export function App() {
         <Route path="courses/:course/lessons/:lesson" element={<LessonPage />} />
         <Route path="admin" element={<AdminPage />} />
         <Route path="admin/users" element={<AdminUsersPage />} />
+        <Route path="admin/applications" element={<AdminApplicationsPage />} />
+        <Route path="signed-out" element={<SignedOutPage />} />
+        <Route path="device" element={<DevicePage />} />
+        <Route path="oauth/consent" element={<ConsentPage />} />
+        <Route path="oauth/logout" element={<OAuthLogoutPage />} />
+        <Route path="oauth/error" element={<OAuthErrorPage />} />
         <Route path="*" element={<NotFoundPage />} />
       </Route>
     </Routes>

@@ -7,6 +7,7 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/pages.css";
 import "./styles/account.css";
+import "./styles/applications.css";
 import "./styles/prose.css";
 import "./styles/lesson.css";
 import "./styles/chat.css";

@@ -18,6 +18,7 @@ export function AdminFrame({ children }: { children: (user: User) => ReactNode }
                 Events and usage
               </NavLink>
               <NavLink to={page.adminUsers}>Users</NavLink>
+              <NavLink to={page.adminApplications}>Applications</NavLink>
             </nav>
             {children(user)}
           </div>

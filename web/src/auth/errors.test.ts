@@ -44,6 +44,9 @@ test.each([
   [400, "INVALID_PASSWORD", "not your password"],
   [409, "LAST_ADMIN", "last administrator"],
   [400, "FAILED_TO_UNLINK_LAST_ACCOUNT", "only way to sign in"],
+  [400, "INVALID_SIGNATURE", "start again"],
+  [404, "CLIENT_NOT_FOUND", "not known here"],
+  [404, "DEVICE_CODE_NOT_FOUND", "Look at the device again"],
 ])("%d %s is said in words", (status, code, words) => {
   expect(describeAuthError(parseAuthError({ status, code, message: "No." }), now)).toContain(words);
 });

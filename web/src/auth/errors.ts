@@ -18,6 +18,10 @@ export type AuthError =
   /** The session is too old for this; signing in again helps. */
   | { kind: "not-fresh" }
   | { kind: "signed-out" }
+  /** The request of an application is no longer valid, or was changed on its way. */
+  | { kind: "expired-request" }
+  | { kind: "unknown-application" }
+  | { kind: "unknown-device-code" }
   | { kind: "too-many-requests"; seconds: number | null }
   | { kind: "unavailable" }
   | { kind: "other"; message: string };
@@ -35,6 +39,9 @@ const PLAIN = {
   INVALID_TOKEN: "bad-link",
   SESSION_NOT_FRESH: "not-fresh",
   SESSION_EXPIRED: "not-fresh",
+  INVALID_SIGNATURE: "expired-request",
+  CLIENT_NOT_FOUND: "unknown-application",
+  DEVICE_CODE_NOT_FOUND: "unknown-device-code",
 } as const;
 
 /** Refusals that are only shown, in words for the person who reads them. */
@@ -99,6 +106,9 @@ const SENTENCES = {
   "bad-link": "This link is not valid any more. Ask for a new one.",
   "not-fresh": "Your sign-in is too old for this. Please sign in again.",
   "signed-out": "You are no longer signed in.",
+  "expired-request": "This request has expired. Go back to the application and start again.",
+  "unknown-application": "This application is not known here any more.",
+  "unknown-device-code": "No device waits with this code. Look at the device again: codes are valid for a short time and work once.",
   unavailable: "The service is not available right now. Try again in a moment.",
 } as const;
 

@@ -7,8 +7,10 @@ import { AuthProblem } from "./AuthProblem";
 import { Icon } from "./icons";
 
 /** These pages say themselves that signing in does not work, or that an address waits to be verified. */
-const ABOUT_SIGN_IN = /^\/(sign-in|sign-up|account|admin)/;
+const ABOUT_SIGN_IN = /^\/(sign-in|sign-up|account|admin|device)/;
 const ABOUT_VERIFYING = /^\/(check-mail|verified|courses\/[^/]+\/lessons\/)/;
+/** These ask about something else: nothing is to come between. */
+const FOR_APPLICATION = /^\/(oauth\/|device)/;
 
 export function Banners() {
   return (
@@ -38,7 +40,7 @@ function SessionTrouble() {
 function VerifyBanner() {
   const user = useUser();
   const { pathname } = useLocation();
-  if (user === null || user.emailVerified || ABOUT_VERIFYING.test(pathname)) return null;
+  if (user === null || user.emailVerified || ABOUT_VERIFYING.test(pathname) || FOR_APPLICATION.test(pathname)) return null;
   return (
     <div className="notice warning banner" role="status" data-testid="verify-banner">
       <span>

@@ -3,8 +3,14 @@ import { Link, NavLink, Outlet, useLocation, useNavigate } from "react-router";
 import { authClient } from "../auth/client";
 import { useAuth } from "../auth/use-user";
 import { page } from "../api/urls";
+import { signedQuery } from "../oauth/signed-query";
 import { Banners } from "./Banners";
 import { usePageChange } from "./use-page-change";
+
+/** Pages that nobody comes back to after signing in. */
+const NO_RETURN = /^\/($|sign-|signed-|check-mail|verified|forgot-|reset-|oauth\/|account\/deleted)/;
+/** Pages that hold the request of an application, which signing in goes on with. */
+const FOR_APPLICATION = /^\/(sign-in|sign-up|oauth\/consent)$/;
 
 export function Layout() {
   const main = useRef<HTMLElement>(null);
@@ -27,8 +33,9 @@ export function Layout() {
 
 function Header() {
   const auth = useAuth();
-  const { pathname } = useLocation();
-  const next = pathname === "/" || /^\/(sign-|check-mail|verified|forgot-|reset-|account\/deleted)/.test(pathname) ? "/courses" : pathname;
+  const { pathname, search } = useLocation();
+  const next = NO_RETURN.test(pathname) ? page.courses : pathname;
+  const query = FOR_APPLICATION.test(pathname) ? signedQuery(search) : null;
   return (
     <header className="site-header">
       <Link to="/" className="brand" aria-label="IntelliStack, home">
@@ -43,10 +50,10 @@ function Header() {
         {auth.status === "signed-in" && <Account name={auth.user.name} email={auth.user.email} />}
         {auth.status === "signed-out" && (
           <>
-            <Link className="button quiet" to={page.signIn(next)}>
+            <Link className="button quiet" to={query === null ? page.signIn(next) : page.signInFor(query)}>
               Sign in
             </Link>
-            <Link className="button primary hide-narrow" to={page.signUp(next)}>
+            <Link className="button primary hide-narrow" to={query === null ? page.signUp(next) : page.signUpFor(query)}>
               Create an account
             </Link>
           </>

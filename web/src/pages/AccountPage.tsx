@@ -1,3 +1,4 @@
+import { Applications } from "../account/Applications";
 import { DeleteAccount } from "../account/DeleteAccount";
 import { EmailAddress } from "../account/EmailAddress";
 import { Password } from "../account/Password";
@@ -35,6 +36,7 @@ function Account({ user }: { user: User }) {
         <Password user={user} known={hasPassword} onChanged={sessions.reload} />
         <SignInMethods accounts={accounts.resource} onChanged={accounts.reload} />
         <Sessions sessions={sessions.resource} onChanged={sessions.reload} />
+        <Applications />
         <DeleteAccount user={user} hasPassword={hasPassword} />
       </div>
     </SignInAgain>

@@ -14,6 +14,9 @@ export function ForgotPasswordPage() {
   useTitle("Forgot your password?");
   const { state } = useLocation() as { state: unknown };
   const [email, setEmail] = useState(() => (isObject(state) ? stringMember(state, "email") : null) ?? "");
+  // The request of an application that signing in goes on with.
+  const query = isObject(state) ? stringMember(state, "query") : null;
+  const back = query === null ? "/sign-in" : page.signInFor(query);
   const [sentTo, setSentTo] = useState<string | null>(null);
   const { sending, error, run } = useAuthCall();
 
@@ -26,7 +29,7 @@ export function ForgotPasswordPage() {
     void ask();
   };
 
-  if (sentTo !== null) return <Sent email={sentTo} onAgain={() => setSentTo(null)} />;
+  if (sentTo !== null) return <Sent email={sentTo} back={back} onAgain={() => setSentTo(null)} />;
   return (
     <form className="card form" onSubmit={submit}>
       <h1>Forgot your password?</h1>
@@ -45,14 +48,14 @@ export function ForgotPasswordPage() {
         {sending ? "Sending…" : "Send me a link"}
       </button>
       <p className="form-foot">
-        <Link to="/sign-in">Back to signing in</Link>
+        <Link to={back}>Back to signing in</Link>
       </p>
     </form>
   );
 }
 
 /** The same for every address: whether someone has an account here is nobody else's business. */
-function Sent({ email, onAgain }: { email: string; onAgain: () => void }) {
+function Sent({ email, back, onAgain }: { email: string; back: string; onAgain: () => void }) {
   const heading = useFocusOnMount<HTMLHeadingElement>();
   return (
     <div className="card form" data-testid="reset-requested">
@@ -66,7 +69,7 @@ function Sent({ email, onAgain }: { email: string; onAgain: () => void }) {
         Try another address
       </button>
       <p className="form-foot">
-        <Link to="/sign-in">Back to signing in</Link>
+        <Link to={back}>Back to signing in</Link>
       </p>
     </div>
   );

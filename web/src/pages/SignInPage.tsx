@@ -12,6 +12,11 @@ import { AuthUnavailableNotice } from "../components/AuthUnavailable";
 import { Field } from "../components/Field";
 import { useTitle } from "../lib/hooks";
 import { isObject, stringMember } from "../lib/json";
+import { DeadRequest, isDead } from "../oauth/DeadRequest";
+import { ForApplication } from "../oauth/ForApplication";
+import { hintedEmail, reportedError, resumePath } from "../oauth/signed-query";
+import { useLeaving } from "../oauth/use-leaving";
+import { useApplication, useSignedQuery } from "../oauth/use-signed-query";
 
 /** What other pages have to say to someone they send here. */
 const NOTICES: Record<string, string> = {
@@ -19,23 +24,32 @@ const NOTICES: Record<string, string> = {
   "signed-out-everywhere": "You are signed out on all devices.",
 };
 
+const AGAIN = "Sign in once more, as yourself or with another account.";
+
 export function SignInPage() {
   useTitle("Sign in");
   const navigate = useNavigate();
-  const { state } = useLocation() as { state: unknown };
-  const [search] = useSearchParams();
-  const next = nextPath(search);
-  const refusedBy = search.get("error");
+  const { state, search } = useLocation() as { state: unknown; search: string };
+  const [parameters] = useSearchParams();
+  const query = useSignedQuery();
+  const application = useApplication(query);
+  const next = query === null ? nextPath(parameters) : resumePath(query);
+  const refusedBy = reportedError(search);
   const notice = isObject(state) ? (NOTICES[stringMember(state, "notice") ?? ""] ?? null) : null;
-  const [email, setEmail] = useState("");
+  const [email, setEmail] = useState(() => hintedEmail(query));
   const [password, setPassword] = useState("");
   const { sending, error, run } = useAuthCall();
   const { refetch } = authClient.useSession();
+  const { leaving, leave } = useLeaving();
   const trouble = useAuthTrouble();
 
   const signIn = async () => {
     const settled = await run(() => authClient.signIn.email({ email, password }));
     if (!settled.ok) return;
+    if (query !== null) {
+      leave(next);
+      return;
+    }
     // The next page is to find the new session, not to ask for signing in.
     await refetch();
     await navigate(next, { replace: true });
@@ -45,9 +59,12 @@ export function SignInPage() {
     void signIn();
   };
 
+  if (application.status === "failed" && isDead(application.error)) return <DeadRequest error={application.error} />;
+  const busy = sending || leaving === "yes";
   return (
     <form className="card form" onSubmit={submit}>
       <h1>Sign in</h1>
+      {query !== null && <ForApplication application={application} note={busy ? null : AGAIN} />}
       <AuthUnavailableNotice {...trouble} />
       {notice !== null && (
         <p className="notice success" role="status">
@@ -78,17 +95,17 @@ export function SignInPage() {
         value={password}
         onChange={(event) => setPassword(event.target.value)}
       />
-      <button type="submit" className="button primary wide" disabled={sending}>
-        {sending ? "Signing in…" : "Sign in"}
+      <button type="submit" className="button primary wide" disabled={busy}>
+        {busy ? "Signing in…" : "Sign in"}
       </button>
       <p className="form-foot">
-        <Link to={page.forgotPassword} state={{ email }}>
+        <Link to={page.forgotPassword} state={{ email, query }}>
           Forgot your password?
         </Link>
       </p>
-      <ProviderButtons next={next} onErrorTo="/sign-in" />
+      <ProviderButtons next={next} onErrorTo={query === null ? "/sign-in" : page.signInFor(query)} />
       <p className="form-foot">
-        New here? <Link to={page.signUp(next)}>Create an account</Link>
+        New here? <Link to={query === null ? page.signUp(next) : page.signUpFor(query)}>Create an account</Link>
       </p>
     </form>
   );
