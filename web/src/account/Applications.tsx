@@ -1,4 +1,4 @@
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useAuthCall } from "../auth/use-auth-call";
 import { useAuthResource } from "../auth/use-auth-resource";
 import { AuthProblem } from "../components/AuthProblem";
@@ -32,9 +32,11 @@ function Consents({ consents, onChanged }: { consents: Consent[]; onChanged: () 
     if (!(await run(() => withdrawConsent(consent.id))).ok) return;
     setWithdrawn(nameOf(consent));
     onChanged();
-    // The button that had the focus goes with its row.
-    status.current?.focus();
   };
+  useEffect(() => {
+    // The button that had the focus goes with its row.
+    if (withdrawn !== null) status.current?.focus();
+  }, [withdrawn]);
 
   return (
     <div className="fields">

@@ -1,10 +1,10 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useAuthCall } from "../auth/use-auth-call";
 import { AuthProblem } from "../components/AuthProblem";
 import { ConfirmDialog } from "../components/ConfirmDialog";
 import { CopyButton } from "../components/CopyButton";
 import { Dialog } from "../components/Dialog";
-import { useFocusOnMount } from "../lib/focus";
+import { scrollIntoView, useFocusOnMount } from "../lib/focus";
 import { applicationName } from "../oauth/application";
 import { createClient, deleteClient, rotateSecret, updateClient } from "./client-api";
 import { hasSecret, NEW_CLIENT, type OAuthClient } from "./client-draft";
@@ -26,11 +26,12 @@ export function NewClientDialog({ onCreated, onClose }: NewClientDialogProps) {
 interface ClientDialogProps {
   client: OAuthClient;
   onChanged: () => void;
+  onDeleted: () => void;
   onClose: () => void;
 }
 
 /** Everything an administrator can do about one application. */
-export function ClientDialog({ client: opened, onChanged, onClose }: ClientDialogProps) {
+export function ClientDialog({ client: opened, onChanged, onDeleted, onClose }: ClientDialogProps) {
   const [client, setClient] = useState(opened);
   // Known only to whoever has just made it: gone once the dialog closes.
   const [secret, setSecret] = useState(opened.client_secret ?? null);
@@ -53,19 +54,15 @@ export function ClientDialog({ client: opened, onChanged, onClose }: ClientDialo
       </div>
       {hasSecret(client) && <Rotate client={client} onRotated={update} />}
       <Disable client={client} onChanged={update} />
-      <Delete
-        client={client}
-        onDeleted={() => {
-          onChanged();
-          onClose();
-        }}
-      />
+      <Delete client={client} onDeleted={onDeleted} />
     </Dialog>
   );
 }
 
 function Secret({ secret }: { secret: string }) {
   const notice = useFocusOnMount<HTMLDivElement>();
+  // It stands above what was pressed for it.
+  useEffect(() => scrollIntoView(notice.current), [notice]);
   return (
     <div ref={notice} tabIndex={-1} className="notice success secret" data-testid="client-secret">
       <p>

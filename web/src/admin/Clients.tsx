@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useAuthResource } from "../auth/use-auth-resource";
 import { AuthProblem } from "../components/AuthProblem";
 import { dateText } from "../lib/time";
@@ -11,18 +11,32 @@ import { ClientDialog, NewClientDialog } from "./ClientDialog";
 export function Clients() {
   const { resource, reload } = useAuthResource(listClients);
   const [open, setOpen] = useState<OAuthClient | "new" | null>(null);
+  const [deleted, setDeleted] = useState<string | null>(null);
+  const status = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    // The button that opened the dialog goes with its row.
+    if (deleted !== null) status.current?.focus();
+  }, [deleted]);
+
+  const show = (shown: OAuthClient | "new") => {
+    setDeleted(null);
+    setOpen(shown);
+  };
   return (
     <section aria-labelledby="clients">
       <h2 id="clients">Applications</h2>
       <div className="section-head">
         <p className="meta">They sign people in with their account here, and may use what people allow them.</p>
-        <button type="button" className="button small" onClick={() => setOpen("new")}>
+        <button type="button" className="button small" onClick={() => show("new")}>
           New application…
         </button>
       </div>
+      <p ref={status} tabIndex={-1} role="status" className={deleted === null ? undefined : "notice success"}>
+        {deleted !== null && `${deleted} is deleted.`}
+      </p>
       {resource.status === "failed" && <AuthProblem error={resource.error} onRetry={reload} />}
       {resource.status === "loading" && <p className="loading">Loading the applications…</p>}
-      {resource.status === "ready" && <ClientTable clients={resource.data.clients} onManage={setOpen} />}
+      {resource.status === "ready" && <ClientTable clients={resource.data.clients} onManage={show} />}
       {open === "new" && (
         <NewClientDialog
           onCreated={(created) => {
@@ -33,7 +47,17 @@ export function Clients() {
         />
       )}
       {open !== null && open !== "new" && (
-        <ClientDialog key={open.client_id} client={open} onChanged={reload} onClose={() => setOpen(null)} />
+        <ClientDialog
+          key={open.client_id}
+          client={open}
+          onChanged={reload}
+          onDeleted={() => {
+            setOpen(null);
+            setDeleted(applicationName(open));
+            reload();
+          }}
+          onClose={() => setOpen(null)}
+        />
       )}
     </section>
   );

@@ -10,7 +10,7 @@ export function isDead(error: AuthError): boolean {
 
 /** In the place of a page whose request is not valid (any more), or that was opened without one. */
 export function DeadRequest({ error }: { error: AuthError | null }) {
-  const { title, text } = describePageError(error?.kind === "unknown-application" ? "invalid_client" : "expired_request");
+  const { title, text } = describePageError(codeOf(error));
   return (
     <div className="card form" role="alert" data-testid="dead-request" data-kind={error?.kind}>
       <h1>{title}</h1>
@@ -20,4 +20,9 @@ export function DeadRequest({ error }: { error: AuthError | null }) {
       </Link>
     </div>
   );
+}
+
+function codeOf(error: AuthError | null): string {
+  if (error === null) return "invalid_request";
+  return error.kind === "unknown-application" ? "invalid_client" : "expired_request";
 }

@@ -8,7 +8,7 @@ export interface ScopeWords {
 export const OPENID = "openid";
 
 const WORDS: Record<string, ScopeWords> = {
-  openid: { title: "Recognise you", detail: "A number that stands for your account here. It does not say who you are." },
+  openid: { title: "Recognise you", detail: "An ID that stands for your account here. It does not say who you are." },
   profile: { title: "See your name and picture", detail: "As they stand under Account." },
   email: { title: "See your e-mail address", detail: "And whether it is verified." },
   address: { title: "See your postal address", detail: "If there is one in your account." },

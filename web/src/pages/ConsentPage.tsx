@@ -28,7 +28,10 @@ function Asked({ query }: { query: string }) {
   const load = useCallback(() => consentRequest(query), [query]);
   const { resource, reload } = useAuthResource(load);
   if (resource.status === "loading") return <p className="loading">Loading…</p>;
-  if (resource.status === "ready") return <Question query={query} request={resource.data} onOutdated={reload} />;
+  if (resource.status === "ready") {
+    const { user } = resource.data;
+    return <Question key={user.email} query={query} request={resource.data} onOutdated={reload} />;
+  }
   if (resource.error.kind === "signed-out") return <Navigate to={page.signInFor(query)} replace />;
   if (isDead(resource.error)) return <DeadRequest error={resource.error} />;
   return (
