@@ -33,6 +33,9 @@ pub enum Command {
     /// The keys that sign access tokens.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Applications that sign people in with our accounts (OpenID Connect clients).
+    #[command(subcommand)]
+    Clients(ClientsCommand),
     /// Compare every store with its copy on the bus and with the read models.
     Audit,
     /// Check the settings and say what each one is for.
@@ -64,6 +67,61 @@ pub enum KeysCommand {
     Rotate(RotateArgs),
     /// Show the keys, youngest first.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClientsCommand {
+    /// Register an application. Its secret, if it has one, is shown now and never again.
+    Create(ClientArgs),
+    /// Change what is given; what is not stays.
+    Update {
+        client_id: String,
+        #[command(flatten)]
+        args: ClientArgs,
+    },
+    /// Show all of one.
+    Show { client_id: String },
+    /// Show which there are, newest first.
+    List,
+    /// Give it another secret; the former one is no more.
+    RotateSecret { client_id: String },
+    /// Remove it, with everything that was granted to it.
+    Remove { client_id: String },
+}
+
+#[derive(Debug, Args)]
+pub struct ClientArgs {
+    /// As people are shown it.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Exact address that people are led back to; may be repeated.
+    #[arg(long)]
+    pub redirect_uri: Vec<String>,
+    /// Exact address that people are led to after signing out; may be repeated.
+    #[arg(long)]
+    pub post_logout_redirect_uri: Vec<String>,
+    /// authorization_code (when none is given), refresh_token, client_credentials,
+    /// urn:ietf:params:oauth:grant-type:device_code; may be repeated.
+    #[arg(long)]
+    pub grant_type: Vec<String>,
+    /// What it may ask for, divided by spaces.
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// Where it is told that a session has ended.
+    #[arg(long)]
+    pub backchannel_logout_uri: Option<String>,
+    /// It keeps no secret: a page, an app, a tool. It proves itself by PKCE.
+    #[arg(long)]
+    pub public: bool,
+    /// It runs on people's devices: loopback addresses with any port, schemes of its own.
+    #[arg(long)]
+    pub native: bool,
+    /// It is our own: people are not asked whether they agree.
+    #[arg(long)]
+    pub first_party: bool,
+    /// Any other members of RFC 7591, as a JSON object.
+    #[arg(long)]
+    pub metadata: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("OIDC_PROVIDERS", "ids of further OpenID Connect issuers, comma-separated"),
     ("OIDC_<ID>_ISSUER", "with _CLIENT_ID, _CLIENT_SECRET, and perhaps _NAME and _SCOPES, for each"),
     ("SOCIAL_ALLOW_PRIVATE_NETWORKS", "true: providers may be at private addresses or plain http [false]"),
+    ("CLIENT_REGISTRATION", "who may register applications at /oauth2/register: off, admin or open [off]"),
+    (
+        "CLIENTS_ALLOW_PRIVATE_NETWORKS",
+        "true: applications' key sets and logout addresses may be at private addresses or plain http [false]",
+    ),
     ("RESEND_API_KEY", "send mail through Resend's HTTP API with this key"),
     ("RESEND_BASE_URL", "its base URL [https://api.resend.com]"),
     ("MAIL_DIR", "write mails to this folder instead of sending them (development)"),
@@ -103,6 +108,8 @@ pub struct Config {
     pub access_token_hours: u32,
     #[serde(deserialize_with = "number")]
     pub session_days: u32,
+    pub client_registration: String,
+    pub clients_allow_private_networks: bool,
     #[serde(deserialize_with = "number")]
     pub key_rotation_days: u32,
     #[serde(deserialize_with = "number")]
@@ -151,6 +158,8 @@ impl Default for Config {
             message_limit: 20,
             access_token_hours: 6,
             session_days: 7,
+            client_registration: "off".to_owned(),
+            clients_allow_private_networks: false,
             key_rotation_days: 90,
             database_connections: 8,
             log_format: LogFormat::default(),
@@ -198,6 +207,7 @@ impl Config {
             gateway::origin_of(&self.public_url).map(drop).map_err(Into::into),
             self.trusted_proxies().map(drop),
             self.auth_limits().map(drop),
+            self.client_registration().map(drop),
             self.lifetimes().check().map_err(Into::into),
             self.hashing().check().map_err(Into::into),
             self.mail().and_then(|mail| Ok(mail.check()?)),
@@ -273,6 +283,10 @@ impl Config {
         let networks = list(&self.trusted_proxies);
         let networks = networks.iter().map(String::as_str);
         gateway::TrustedProxies::parse(networks).context("TRUSTED_PROXIES cannot be used")
+    }
+
+    pub fn client_registration(&self) -> anyhow::Result<gateway::RegistrationPolicy> {
+        self.client_registration.parse().context("CLIENT_REGISTRATION cannot be used")
     }
 
     pub fn auth_limits(&self) -> anyhow::Result<gateway::AuthLimits> {

@@ -5,6 +5,7 @@
 
 mod audit;
 mod cli;
+mod clients;
 mod config;
 mod create_user;
 mod import_course;
@@ -61,6 +62,7 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::CreateUser(args) => create_user::run(&config, args).await?,
         Command::Admin(command) => create_user::admin(&config, command).await?,
         Command::Keys(command) => keys::run(&config, command).await?,
+        Command::Clients(command) => clients::run(&config, command).await?,
         Command::Audit => return audit::run(&config).await,
         Command::CheckConfig => config.check()?,
     }

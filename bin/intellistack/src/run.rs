@@ -92,6 +92,7 @@ impl Process {
                     auth_secret: config.auth_secret()?,
                     public_url: config.public_url.clone(),
                     lifetimes: config.lifetimes(),
+                    private_clients: config.clients_allow_private_networks,
                 };
                 session::build(options, self.deps(name)?)?
             }
@@ -120,6 +121,7 @@ impl Process {
                     trusted_proxies: config.trusted_proxies()?,
                     limits: config.auth_limits()?,
                     session_days: config.session_days,
+                    registration: config.client_registration()?,
                 };
                 gateway::build(options, &self.deps(name)?)?
             }

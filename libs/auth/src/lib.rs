@@ -11,11 +11,14 @@
 //! only a server that never saw a key answers that it cannot tell.
 
 mod claims;
+pub mod dpop;
+mod introspection;
 mod jwks;
 mod revocations;
 mod verifier;
 
-pub use claims::{Actor, Claims};
+pub use claims::{Actor, Claims, Confirmation};
+pub use introspection::introspection;
 pub use jwks::{JwksCache, JwksError, JwksSource};
 pub use revocations::{LONGEST_TOKEN, Revocations};
 pub use verifier::{TokenError, Verifier};

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, Validation};
 use kernel::Clock;
 
+use crate::dpop::{Proof, ProofContext, verify_proof};
 use crate::{Claims, JwksCache, JwksError};
 
 /// Clocks of two machines may differ by this much.
@@ -43,18 +44,48 @@ impl Verifier {
         Self { keys, validation, clock }
     }
 
+    /// A bearer token. One that is bound to a key is none (RFC 9449, section 7.1).
+    ///
     /// # Errors
     /// [`TokenError`]; only `Unavailable` may succeed when tried again.
     pub async fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        let claims = self.verify_possession_aside(token).await?;
+        if claims.cnf.is_some() { Err(TokenError::Invalid) } else { Ok(claims) }
+    }
+
+    /// A token together with the proof that its bearer holds the key that it is bound to. Whether the
+    /// proof was used before is for the caller to see to.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn verify_bound(
+        &self,
+        token: &str,
+        proof: &str,
+        (method, url): (&str, &str),
+    ) -> Result<(Claims, Proof), TokenError> {
+        let claims = self.verify_possession_aside(token).await?;
+        let context = ProofContext { method, url, access_token: Some(token), now: self.clock.now() };
+        let proven = verify_proof(proof, &context).map_err(|_| TokenError::Invalid)?;
+        let bound_to = claims.cnf.as_ref().and_then(|cnf| cnf.jkt.as_deref());
+        if bound_to == Some(proven.jkt.as_str()) { Ok((claims, proven)) } else { Err(TokenError::Invalid) }
+    }
+
+    /// What the token says, whoever holds it: for those who are asked about tokens, not for those who
+    /// let somebody in by them.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn verify_possession_aside(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > MAX_BYTES {
             return Err(TokenError::Invalid);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         // An ID or logout token is signed by the same key and is no access token (RFC 8725, 3.11).
-        let access = header
-            .typ
-            .as_deref()
-            .is_none_or(|typ| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt"));
+        let typ = header.typ.as_deref().unwrap_or("JWT");
+        let of_a_client =
+            ["at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known));
+        let access = of_a_client || typ.eq_ignore_ascii_case("JWT");
         // No extension is understood here, so none may be demanded (RFC 7515, 4.1.11).
         let plain = access && header.crit.is_none();
         let (true, Algorithm::RS256, Some(kid)) = (plain, header.alg, header.kid) else {
@@ -67,6 +98,15 @@ impl Verifier {
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation)
             .map_err(|_| TokenError::Invalid)?
             .claims;
+        // Ours for a client names it and its grant; ours for our own web app names neither, and a person.
+        let whole = if of_a_client {
+            claims.client_id.is_some() && claims.gid.is_some()
+        } else {
+            claims.client_id.is_none() && claims.role.is_some() && !claims.sid.is_empty()
+        };
+        if !whole {
+            return Err(TokenError::Invalid);
+        }
         let now = self.clock.now();
         if claims.nbf.is_some_and(|nbf| nbf > (now + LEEWAY).timestamp()) {
             return Err(TokenError::Invalid);

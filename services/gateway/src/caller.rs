@@ -1,9 +1,9 @@
 use api::common;
 use api::session::CheckSessionRequest;
 use auth::{Claims, TokenError};
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use kernel::{Error, ErrorCode};
 
 use crate::error::{Problem, from_peer};
@@ -21,7 +21,7 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        identify(app, &parts.headers).await?.map(Self).ok_or_else(|| Problem::from(unauthenticated()))
+        identify(app, Call::of(parts)).await?.map(Self).ok_or_else(|| Problem::from(unauthenticated()))
     }
 }
 
@@ -29,15 +29,47 @@ impl OptionalFromRequestParts<App> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
-        Ok(identify(app, &parts.headers).await?.map(Self))
+        Ok(identify(app, Call::of(parts)).await?.map(Self))
+    }
+}
+
+/// What of a request says who asks, and for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    pub headers: &'a HeaderMap,
+    pub method: &'a Method,
+    /// Whole path, as the client has called it.
+    pub path: &'a str,
+}
+
+impl<'a> Call<'a> {
+    fn of(parts: &'a Parts) -> Self {
+        let whole = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+        Self { headers: &parts.headers, method: &parts.method, path: whole.path() }
+    }
+
+    /// What an application must have been given for this; none where no application has a place.
+    fn scope(&self) -> Option<&'static str> {
+        match self.path {
+            "/api/v1/chatkit" | "/api/v1/me/quota" => Some("tutor:chat"),
+            path if path.starts_with("/api/v1/courses") => {
+                Some(if *self.method == Method::GET { "courses:read" } else { "courses:write" })
+            }
+            _ => None,
+        }
     }
 }
 
 /// Who is asking; `None` without any proof. A proof that is given and bad is an error, never an
 /// anonymous caller.
-pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<common::Caller>, Error> {
-    if let Some(token) = bearer(headers) {
-        return by_access_token(app, token).await.map(Some);
+pub async fn identify(app: &App, call: Call<'_>) -> Result<Option<common::Caller>, Error> {
+    let headers = call.headers;
+    if let Some((scheme, token)) = credentials(headers) {
+        let claims = match scheme {
+            Scheme::Bearer => app.verifier.verify(token).await,
+            Scheme::Dpop => by_proof(app, call, token).await,
+        };
+        return by_claims(app, call, claims).await.map(Some);
     }
     let Some(token) = app.cookies.session_token(headers) else { return Ok(None) };
     let found = app.live_session(&token, Touch::Look).await?;
@@ -48,8 +80,23 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<common::C
     }))
 }
 
-async fn by_access_token(app: &App, token: &str) -> Result<common::Caller, Error> {
-    let claims = app.verifier.verify(token).await.map_err(|error| match error {
+/// A token that is bound to a key, with the proof of it (RFC 9449, section 7.1).
+async fn by_proof(app: &App, call: Call<'_>, token: &str) -> Result<Claims, TokenError> {
+    let mut proofs = call.headers.get_all("dpop").iter();
+    let (Some(proof), None) = (proofs.next(), proofs.next()) else { return Err(TokenError::Invalid) };
+    let proof = proof.to_str().map_err(|_| TokenError::Invalid)?;
+    let url = format!("{}{}", app.public_origin, call.path);
+    let target = (call.method.as_str(), url.as_str());
+    let (claims, proven) = app.verifier.verify_bound(token, proof, target).await?;
+    if app.replays.claim(&proven, app.clock.now()) { Ok(claims) } else { Err(TokenError::Invalid) }
+}
+
+async fn by_claims(
+    app: &App,
+    call: Call<'_>,
+    verified: Result<Claims, TokenError>,
+) -> Result<common::Caller, Error> {
+    let claims = verified.map_err(|error| match error {
         TokenError::Invalid => {
             Error::new(ErrorCode::Unauthenticated, "INVALID_TOKEN", "The access token is not valid.")
         }
@@ -61,9 +108,16 @@ async fn by_access_token(app: &App, token: &str) -> Result<common::Caller, Error
     if is_revoked(app, &claims).await? {
         return Err(Error::new(ErrorCode::Unauthenticated, "SESSION_REVOKED", "The session has ended."));
     }
+    if claims.client_id.is_some() && !call.scope().is_some_and(|scope| claims.has_scope(scope)) {
+        let error = Error::denied("INSUFFICIENT_SCOPE", "The application was not given access to this.");
+        return Err(error.with("scope", call.scope().unwrap_or_default()));
+    }
+    // An application that acts for itself is nobody here.
+    let role =
+        claims.role.ok_or_else(|| Error::denied("INSUFFICIENT_SCOPE", "The token is not of a person."))?;
     Ok(common::Caller {
         user_id: claims.sub,
-        role: common::Role::from(claims.role).into(),
+        role: common::Role::from(role).into(),
         email_verified: claims.email_verified,
     })
 }
@@ -72,7 +126,8 @@ async fn by_access_token(app: &App, token: &str) -> Result<common::Caller, Error
 /// is away; else it must be asked, and without its answer there is none.
 async fn is_revoked(app: &App, claims: &Claims) -> Result<bool, Error> {
     let Claims { sid, sub, sep, .. } = claims;
-    if app.revocation.is_revoked(sid, sub, *sep) {
+    let grant = claims.gid.as_deref().unwrap_or_default();
+    if app.revocation.is_revoked(sid, sub, *sep) || app.revocation.is_revoked(grant, sub, *sep) {
         return Ok(true);
     }
     // One in which an administrator acts ends with the administrator's own.
@@ -84,11 +139,27 @@ async fn is_revoked(app: &App, claims: &Claims) -> Result<bool, Error> {
     Ok(!answer.into_inner().live)
 }
 
-/// The credentials of `Authorization: Bearer`; the scheme's case does not matter (RFC 9110, 11.1).
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+/// The credentials of `Authorization`; the scheme's case does not matter (RFC 9110, 11.1).
+fn credentials(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| credentials.trim())
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Scheme::Bearer,
+        "dpop" => Scheme::Dpop,
+        _ => return None,
+    };
+    Some((scheme, credentials.trim()))
+}
+
+/// Those of `Authorization: Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    credentials(headers).filter(|(scheme, _)| *scheme == Scheme::Bearer).map(|(_, token)| token)
 }
 
 pub fn unauthenticated() -> Error {

@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod live_sessions;
 mod middleware;
+mod oidc;
 mod origin;
 mod rest;
 mod revocation;
@@ -37,6 +38,7 @@ use url::Url;
 
 pub use crate::client_ip::TrustedProxies;
 pub use crate::limits::AuthLimits;
+pub use crate::oidc::RegistrationPolicy;
 pub use crate::state::origin_of;
 
 use crate::state::{App, Settings};
@@ -61,6 +63,8 @@ pub struct Options {
     pub limits: AuthLimits,
     /// How long the browser keeps the cookie of a session that is not used.
     pub session_days: u32,
+    /// Who may register applications by themselves.
+    pub registration: RegistrationPolicy,
 }
 
 /// Wires the gateway. Starts nothing.
@@ -80,6 +84,7 @@ pub fn build(options: Options, deps: &Deps) -> Result<Service, Error> {
         proxies: options.trusted_proxies,
         limits: options.limits,
         session_days: options.session_days,
+        registration: options.registration,
     };
     let app = App::new(settings, deps)?;
     let router = router::router(app.clone(), deps.health.clone());

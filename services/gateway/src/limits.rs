@@ -83,6 +83,10 @@ fn entry(text: &str) -> Option<(usize, Limit)> {
 }
 
 fn kind(method: &Method, path: &str) -> Option<Kind> {
+    // A code of few letters can be guessed.
+    if path == "/oauth2/device" {
+        return Some(Kind::Password);
+    }
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return None;
     }

@@ -3,7 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use api::events::identity::SessionsEnded;
-use api::events::session::SessionFact;
+use api::events::session::{GrantRevoked, SessionFact};
 use api::identity::ListEpochsRequest;
 use api::identity::identity_client::IdentityClient;
 use api::session::ListRevocationsRequest;
@@ -203,6 +203,10 @@ impl Observer for Known {
                     }
                     self.touch(session.session_id);
                 }
+                Err(error) => defect(event, &error),
+            },
+            (SESSION, "grant.revoked") => match GrantRevoked::decode(event.data.as_slice()) {
+                Ok(revoked) => self.revocations.end_session(revoked.grant_id, event.at),
                 Err(error) => defect(event, &error),
             },
             (SESSION, kind) if kind.starts_with("key.") => {

@@ -12,7 +12,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::state::App;
-use crate::{better_auth, chatkit, dev_mail, middleware, rest, web_app};
+use crate::{better_auth, chatkit, dev_mail, middleware, oidc, rest, web_app};
 
 /// Larger requests are refused before they are read: the largest honest one is a chat message
 /// with a selection.
@@ -51,7 +51,7 @@ pub fn router(app: App, health: Health) -> Router {
         .layer(set(header::CONTENT_SECURITY_POLICY, CSP));
     Router::new()
         .merge(runtime::health_router(health).with_state(()))
-        .route("/.well-known/openid-configuration", get(better_auth::discovery))
+        .merge(oidc::protocol())
         // Beside the nested router, which begins below it.
         .route("/api/auth/", any(|| async { StatusCode::NOT_FOUND }))
         .nest("/api/auth", better_auth::router(&app).layer(no_store()))

@@ -8,6 +8,8 @@ use api::identity::identity_client::IdentityClient;
 use api::identity::social_client::SocialClient;
 use api::rate_limit::rate_limit_client::RateLimitClient;
 use api::rate_limit::throttles_client::ThrottlesClient;
+use api::session::o_auth_clients_client::OAuthClientsClient;
+use api::session::open_id_provider_client::OpenIdProviderClient;
 use api::session::sessions_client::SessionsClient;
 use api::tutor_agent::tutor_agent_client::TutorAgentClient;
 use api::usage_metrics::usage_metrics_client::UsageMetricsClient;
@@ -24,6 +26,7 @@ use crate::key_set::KeySet;
 use crate::keys::SessionKeys;
 use crate::limits::{AuthLimits, Throttle};
 use crate::live_sessions::LiveSessions;
+use crate::oidc::{IntrospectionClients, QuerySigner, RegistrationPolicy};
 use crate::origin::TrustedOrigins;
 use crate::revocation::RevocationFeed;
 
@@ -48,6 +51,10 @@ pub struct Inner {
     pub revocation: RevocationFeed,
     pub live_sessions: LiveSessions,
     pub key_set: KeySet,
+    pub queries: QuerySigner,
+    pub registration: RegistrationPolicy,
+    pub introspection_clients: IntrospectionClients,
+    pub replays: auth::dpop::ReplayCache,
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the process drains: streams end themselves.
     pub draining: CancellationToken,
@@ -64,6 +71,7 @@ pub struct Settings {
     pub proxies: TrustedProxies,
     pub limits: AuthLimits,
     pub session_days: u32,
+    pub registration: RegistrationPolicy,
 }
 
 #[derive(Debug)]
@@ -116,6 +124,10 @@ impl App {
             revocation: RevocationFeed::new(deps),
             live_sessions: LiveSessions::default(),
             key_set: KeySet::default(),
+            queries: QuerySigner::new(&auth_secret),
+            registration: settings.registration,
+            introspection_clients: IntrospectionClients::default(),
+            replays: auth::dpop::ReplayCache::default(),
             clock: Arc::clone(&deps.clock),
             draining: CancellationToken::new(),
             peers: Peers {
@@ -146,6 +158,16 @@ impl App {
 
     pub fn sessions(&self) -> SessionsClient<PeerChannel> {
         SessionsClient::new(self.peers.session.clone())
+    }
+
+    /// The OpenID provider, a part of session.
+    pub fn provider(&self) -> OpenIdProviderClient<PeerChannel> {
+        OpenIdProviderClient::new(self.peers.session.clone())
+    }
+
+    /// The applications of the provider.
+    pub fn oauth_clients(&self) -> OAuthClientsClient<PeerChannel> {
+        OAuthClientsClient::new(self.peers.session.clone())
     }
 
     pub fn curriculum(&self) -> CurriculumClient<PeerChannel> {

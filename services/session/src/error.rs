@@ -38,6 +38,19 @@ pub(crate) fn forbidden() -> Error {
     Error::denied("FORBIDDEN", "Only administrators may do this.")
 }
 
+pub(crate) fn client_not_found() -> Error {
+    Error::not_found("CLIENT_NOT_FOUND", "There is no such application.")
+}
+
+pub(crate) fn client_has_no_secret() -> Error {
+    Error::invalid("CLIENT_HAS_NO_SECRET", "The application proves who it is without a secret.")
+}
+
+/// Unknown, expired or decided: whoever guesses is not told which.
+pub(crate) fn device_code_not_found() -> Error {
+    Error::not_found("DEVICE_CODE_NOT_FOUND", "The code is unknown or has expired.")
+}
+
 pub(crate) fn unknown_reason() -> Error {
     Error::invalid("INVALID_ARGUMENT", "No session is revoked for this reason.")
 }

@@ -11,17 +11,21 @@ mod keys;
 mod lifetimes;
 mod ports;
 mod postgres;
+mod registry;
 mod seal;
 mod tokens;
 
 use std::sync::Arc;
 
+use api::session::o_auth_clients_server::OAuthClientsServer;
+use api::session::open_id_provider_server::OpenIdProviderServer;
 use api::session::sessions_server::SessionsServer;
+use eventstore::effects::EffectWorker;
 use eventstore::sealing::Vault;
 use eventstore::{Publisher, Store};
 use kernel::Error;
 use projection::{EventLogServer, Projector, RemoteEventLogs};
-use runtime::{Deps, Service};
+use runtime::{Deps, Outbound, Service};
 use secrecy::SecretString;
 use tonic::service::Routes;
 use url::Url;
@@ -29,6 +33,7 @@ use url::Url;
 pub use domain::key::Rotation;
 pub use keys::{KeyChest, SigningKey};
 pub use lifetimes::Lifetimes;
+pub use registry::{ClientRegistry, RegisteredClient};
 
 /// Name of the service.
 pub const NAME: &str = "session";
@@ -48,6 +53,9 @@ pub struct Options {
     /// PUBLIC_URL: issuer and audience of access tokens are made of it.
     pub public_url: Url,
     pub lifetimes: Lifetimes,
+    /// CLIENTS_ALLOW_PRIVATE_NETWORKS: key sets and logout addresses of clients may be at private
+    /// addresses and plain http, too.
+    pub private_clients: bool,
 }
 
 /// Wires the service; nothing runs yet. Users are asked for at the peer `identity`, whose events are
@@ -62,12 +70,18 @@ pub fn build(options: Options, deps: Deps) -> Result<Service, Error> {
     let (projector, keys) = (following(&deps), cx.keys.clone());
     register_checks(&deps, &publisher, &projector, &keys);
     let (ending, sweeping) = (cx.clone(), cx.clone());
+    let effect_cx = cx.clone();
     let log = EventLogServer::new(cx.store.clone()).vault(cx.vault.clone());
-    let routes = Routes::new(SessionsServer::new(grpc::Grpc(cx))).add_service(log.into_service());
+    let grpc = grpc::Grpc(cx);
+    let routes = Routes::new(SessionsServer::new(grpc.clone()))
+        .add_service(OpenIdProviderServer::new(grpc.clone()))
+        .add_service(OAuthClientsServer::new(grpc))
+        .add_service(log.into_service());
     Ok(Service::new(NAME)
         .grpc(routes)
         .task("publisher", move |shutdown| publisher.clone().run(shutdown))
         .task("signing-keys", move |shutdown| keys.clone().tend_until(shutdown))
+        .task("effects", move |shutdown| effect_worker(&effect_cx).run(shutdown))
         .task("session_ends", move |shutdown| projector.clone().run(shutdown))
         .task("end sessions", move |shutdown| commands::end_sessions(ending.clone(), shutdown))
         .task("sweep sessions", move |shutdown| commands::sweep_sessions(sweeping.clone(), shutdown)))
@@ -90,7 +104,15 @@ fn context(options: &Options, deps: &Deps) -> Result<commands::Cx, Error> {
         users: ports::Users::new(deps.peers.channel("identity")),
         issuer: tokens::Issuer::new(&options.public_url)?,
         lifetimes,
+        outbound: Outbound::new(options.private_clients)
+            .map_err(|error| error::invalid_options(error.to_string()))?,
+        client_keys: commands::oauth::ClientKeys::default(),
     })
+}
+
+fn effect_worker(cx: &commands::Cx) -> EffectWorker {
+    let logout = Arc::new(commands::oauth::BackChannelLogout(cx.clone()));
+    EffectWorker::new(cx.store.clone(), vec![logout], Arc::clone(&cx.clock))
 }
 
 fn following(deps: &Deps) -> Projector {

@@ -1,8 +1,6 @@
 //! Session tokens and access tokens.
 
 use api::identity::User;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -10,7 +8,7 @@ use url::Url;
 
 use crate::domain::session::Session;
 use crate::error;
-use crate::keys::{Key, KeyError};
+use crate::keys::{JWT, Key, KeyError};
 
 /// Characters of a session token: 190 bits.
 pub(crate) const SESSION_TOKEN_LENGTH: usize = 32;
@@ -63,11 +61,22 @@ impl Issuer {
             created_at: &created_at,
             updated_at: &updated_at,
         };
-        let mut token = format!("{}.{}", key.header(), part(&claims)?);
-        let signature = key.sign(token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+        key.sign_token(JWT, &claims)
+    }
+
+    /// `<PUBLIC_URL>/api/auth`.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The resource server that the gateway is.
+    pub(crate) fn api(&self) -> &str {
+        &self.audience
+    }
+
+    /// An endpoint of the provider.
+    pub(crate) fn endpoint(&self, name: &str) -> String {
+        format!("{}/oauth2/{name}", self.issuer)
     }
 }
 
@@ -78,12 +87,6 @@ pub(crate) struct Grant<'a> {
     pub(crate) user: &'a User,
     pub(crate) issued_at: DateTime<Utc>,
     pub(crate) expires_at: DateTime<Utc>,
-}
-
-fn part(value: &impl Serialize) -> Result<String, KeyError> {
-    serde_json::to_vec(value)
-        .map(|json| URL_SAFE_NO_PAD.encode(json))
-        .map_err(|_| KeyError::Crypto("writing a token"))
 }
 
 /// Who acts as the subject (RFC 8693, section 4.1).

@@ -78,7 +78,7 @@ async fn read(app: &App, request: Request) -> Result<Request, AuthError> {
 }
 
 /// The browser loads a page that nobody has asked for yet.
-fn is_prefetch(headers: &HeaderMap) -> bool {
+pub fn is_prefetch(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose", "x-moz"].into_iter().filter_map(|name| headers.get(name)).any(|value| {
         value.to_str().is_ok_and(|value| {
             let value = value.to_ascii_lowercase();

@@ -12,6 +12,7 @@ use super::error::AuthError;
 use super::input::Fields;
 use super::{output, redirect};
 use crate::caller::RequestClient;
+use crate::oidc;
 use crate::state::App;
 
 /// `POST /sign-up/email`. The new user is signed in at once; what needs a verified address says
@@ -30,11 +31,13 @@ pub async fn sign_up(
         client: Some(client.clone()),
     };
     let remember = fields.optional_bool("rememberMe", true);
+    let oauth_query = fields.filled("oauth_query");
     fields.check()?;
     fields.refuse_system_fields()?;
     let answer = app.identity().sign_up(request).await?.into_inner();
     let user = answer.user.ok_or_else(Error::internal)?;
-    let mut response = start_session(&app, &user, client, remember, json!({})).await?;
+    let how = How { remember, oauth_query };
+    let mut response = start_session(&app, &user, client, how, json!({})).await?;
     app.cookies.set_device(response.headers_mut(), &answer.device_token);
     Ok(response)
 }
@@ -54,6 +57,7 @@ pub async fn sign_in(
     };
     let callback = fields.filled("callbackURL");
     let remember = fields.optional_bool("rememberMe", true);
+    let oauth_query = fields.filled("oauth_query");
     fields.check()?;
     let answer = app.identity().sign_in(request).await?.into_inner();
     let user = answer.user.ok_or_else(Error::internal)?;
@@ -61,7 +65,8 @@ pub async fn sign_in(
     if let Some(url) = &callback {
         extra["url"] = json!(url);
     }
-    let mut response = start_session(&app, &user, client, remember, extra).await?;
+    let how = How { remember, oauth_query };
+    let mut response = start_session(&app, &user, client, how, extra).await?;
     app.cookies.set_device(response.headers_mut(), &answer.device_token);
     if let Some(target) = callback {
         redirect::hint(&mut response, &target);
@@ -69,18 +74,29 @@ pub async fn sign_in(
     Ok(response)
 }
 
-/// Answers `{…, token, user}` with the cookies of a new session.
+/// How a session starts.
+#[derive(Debug, Default)]
+pub struct How {
+    pub remember: bool,
+    /// The request of an application that the person signs in for.
+    pub oauth_query: Option<String>,
+}
+
+/// Answers `{…, token, user}` with the cookies of a new session; or, for an application, where the
+/// browser goes.
 pub async fn start_session(
     app: &App,
     user: &User,
     client: Client,
-    remember: bool,
+    how: How,
     mut body: Value,
 ) -> Result<Response, AuthError> {
-    let token = new_session(app, user, client, remember).await?;
+    let How { remember, oauth_query } = how;
+    let token = new_session(app, user, client.clone(), remember).await?;
     body["token"] = json!(token);
     body["user"] = output::user(user);
-    let mut response = Json(body).into_response();
+    let onward = oidc::after_sign_in(app, oauth_query.as_deref(), &token, client).await?;
+    let mut response = onward.unwrap_or_else(|| Json(body).into_response());
     app.cookies.set_session(response.headers_mut(), &token, remember);
     Ok(response)
 }

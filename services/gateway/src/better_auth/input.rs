@@ -256,6 +256,12 @@ impl Fields {
         }
     }
 
+    /// All members of a body that was let in.
+    pub fn into_members(self) -> Result<Map<String, Value>, AuthError> {
+        self.check()?;
+        Ok(self.members)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

@@ -26,14 +26,21 @@ mod verification;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{Administrator, Asked};
+pub use admission::is_prefetch;
 pub use cookies::CookieJar;
-pub use tokens::discovery;
+pub use current::{Current, Level};
+pub use error::AuthError;
+pub use error_page::escape;
+pub use input::{Fields, Query};
+pub use tokens::jwks;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use crate::oidc;
 use crate::state::App;
 
 pub fn router(app: &App) -> Router<App> {
@@ -43,8 +50,7 @@ pub fn router(app: &App) -> Router<App> {
         .merge(profile_routes())
         .merge(social_routes())
         .merge(admin::routes())
-        .route("/jwks", get(tokens::jwks))
-        .route("/.well-known/openid-configuration", get(tokens::discovery))
+        .merge(oidc::page_routes())
         .route("/ok", get(|| async { axum::Json(serde_json::json!({ "ok": true })) }))
         .route("/error", get(error_page::show))
         .route_layer(from_fn_with_state(app.clone(), admission::admit))

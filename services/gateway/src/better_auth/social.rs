@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use kernel::Error;
 use serde_json::{Value, json};
 
-use super::credentials::{new_session, start_session};
+use super::credentials::{How, new_session, start_session};
 use super::current::{Current, Level};
 use super::error::AuthError;
 use super::input::{Fields, Query};
@@ -54,7 +54,14 @@ pub async fn sign_in(
     request.device_token = app.cookies.device(&headers);
     let answer = app.social().sign_in_with_id_token(patient(request)).await?.into_inner();
     let user = answer.user.ok_or_else(Error::internal)?;
-    let mut response = start_session(&app, &user, client, true, json!({ "redirect": false })).await?;
+    let mut response = start_session(
+        &app,
+        &user,
+        client,
+        How { remember: true, oauth_query: None },
+        json!({ "redirect": false }),
+    )
+    .await?;
     app.cookies.set_device(response.headers_mut(), &answer.device_token);
     Ok(response)
 }

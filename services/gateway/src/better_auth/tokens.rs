@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cookies::expose;
 use super::error::AuthError;
@@ -36,17 +36,4 @@ pub async fn jwks(State(app): State<App>) -> Result<Response, AuthError> {
     let headers =
         [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
     Ok((headers, jwks).into_response())
-}
-
-/// OpenID Connect Discovery 1.0, section 3: what is there now, and nothing that is not.
-pub async fn discovery(State(app): State<App>) -> Json<Value> {
-    let issuer = &app.issuer;
-    Json(json!({
-        "issuer": issuer,
-        "jwks_uri": format!("{issuer}/jwks"),
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "subject_types_supported": ["public"],
-        "response_types_supported": [],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "sid", "name", "email", "email_verified", "role"],
-    }))
 }

@@ -10,12 +10,12 @@ mod turn;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use kernel::{Error, ErrorCode};
 
 use crate::body;
-use crate::caller::{identify, unauthenticated};
+use crate::caller::{Call, identify, unauthenticated};
 use crate::state::App;
 use error::ChatError;
 use request::Request;
@@ -27,7 +27,8 @@ pub async fn handle(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ChatError> {
-    let caller = identify(&app, &headers).await?.ok_or_else(unauthenticated)?;
+    let call = Call { headers: &headers, method: &Method::POST, path: "/api/v1/chatkit" };
+    let caller = identify(&app, call).await?.ok_or_else(unauthenticated)?;
     if headers.contains_key("cookie") && !app.origins.allows_headers(&headers) {
         return Err(
             Error::denied("ORIGIN_NOT_TRUSTED", "This request must come from a page of this site.").into()

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use kernel::{Clock, Error};
 use oauth2::RequestTokenError;
 use oauth2::basic::BasicErrorResponse;
+use runtime::{Outbound, OutboundError};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -323,7 +324,8 @@ impl Providers {
     /// # Errors
     /// `INVALID_OPTIONS`.
     pub(crate) fn new(options: SocialOptions, site: &Site, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
-        let http = Http::new(options.allow_private_networks)
+        let http = Outbound::new(options.allow_private_networks)
+            .map(Http)
             .map_err(|error| error::invalid_options(format!("no HTTP client: {error}")))?;
         let providers: Vec<Provider> = options
             .providers
@@ -358,7 +360,7 @@ impl Providers {
 }
 
 /// Why a token endpoint gave nothing. Its own text is not repeated: it may quote what was sent.
-fn refusal_of(error: &RequestTokenError<http::HttpError, BasicErrorResponse>) -> Failure {
+fn refusal_of(error: &RequestTokenError<OutboundError, BasicErrorResponse>) -> Failure {
     Failure::Exchange(match error {
         RequestTokenError::ServerResponse(refusal) => {
             let code = refusal.error().to_string();

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::revoke_session::revoke;
 use super::{Actor, Cx};
 use crate::postgres::endings::{self, Ending};
+use crate::postgres::oauth::grants;
 use crate::postgres::sessions::{self, Which};
 
 /// Pause between two looks at what is noted.
@@ -55,6 +56,7 @@ async fn erase(cx: &Cx, ending: &Ending) -> Result<(), Error> {
     revoke_all(cx, ending).await?;
     let mut tx = cx.store.pool().begin().await.map_err(StoreError::from)?;
     sessions::erase(&mut tx, &ending.user_id).await?;
+    grants::erase(&mut tx, &ending.user_id).await?;
     Vault::destroy(&mut tx, ending.user_id.as_str()).await?;
     endings::done(&mut *tx, ending.position).await?;
     tx.commit().await.map_err(StoreError::from)?;

@@ -6,6 +6,7 @@ mod end_sessions;
 mod get_session;
 mod list_sessions;
 mod mint_access_token;
+pub(crate) mod oauth;
 mod revoke_session;
 mod sweep_sessions;
 
@@ -18,8 +19,9 @@ use eventstore::sealing::{SubjectKey, Unsealable, Vault};
 use eventstore::{Appended, Meta, Opened, Private, Store, StoreError};
 use kernel::{Clock, Entropy, Error, ErrorCode, EventCodec, NewEvent, SessionId, UserId};
 use prost::Message;
+use runtime::Outbound;
 
-use crate::domain::session::{Event, Origin, Session};
+use crate::domain::session::{Origin, Session};
 use crate::error;
 use crate::keys::Keys;
 use crate::lifetimes::Lifetimes;
@@ -49,9 +51,26 @@ pub(crate) struct Cx {
     pub(crate) keys: Keys,
     pub(crate) issuer: Issuer,
     pub(crate) lifetimes: Lifetimes,
+    /// For key sets of clients.
+    pub(crate) outbound: Outbound,
+    /// Key sets of clients, as they were fetched last.
+    pub(crate) client_keys: oauth::ClientKeys,
+}
+
+/// What is needed to write down what an operator decides.
+#[derive(Debug, Clone)]
+pub(crate) struct Books {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
 }
 
 impl Cx {
+    pub(crate) fn books(&self) -> Books {
+        let Self { store, clock, entropy, .. } = self.clone();
+        Books { store, clock, entropy }
+    }
+
     /// The user of a live session, as identity knows them now. The session ends with its user, with
     /// the epoch it started in and, where an administrator acts in it, with theirs.
     async fn admit(&self, session: &Session) -> Result<User, Error> {
@@ -109,7 +128,7 @@ fn seal_row(key: &SubjectKey, id: &SessionId, plain: &[u8]) -> Result<Vec<u8>, E
 }
 
 /// Who acts, and what the events say of them.
-struct Actor {
+pub(crate) struct Actor {
     /// None: the system itself.
     id: Option<String>,
     /// What is sealed under whose key; nothing where nothing is known.
@@ -117,12 +136,12 @@ struct Actor {
 }
 
 impl Actor {
-    fn system(id: Option<String>) -> Self {
+    pub(crate) fn system(id: Option<String>) -> Self {
         Self { id, private: None }
     }
 
     /// Somebody at a browser. Seals nothing for whom there is no key: they are erased.
-    async fn at(cx: &Cx, id: &UserId, origin: &Origin) -> Result<Self, StoreError> {
+    pub(crate) async fn at(cx: &Cx, id: &UserId, origin: &Origin) -> Result<Self, StoreError> {
         let mut private = None;
         if *origin != Origin::default() {
             let key = cx.vault.find(cx.store.pool(), id.as_str()).await?;
@@ -131,10 +150,10 @@ impl Actor {
         Ok(Self { id: Some(id.to_string()), private })
     }
 
-    async fn append(
+    async fn append<E: EventCodec>(
         &self,
         opened: Opened,
-        events: &[Event],
+        events: &[E],
         at: DateTime<Utc>,
     ) -> Result<Appended, StoreError> {
         let events: Vec<NewEvent> = events.iter().map(EventCodec::encode).collect();

@@ -2,7 +2,7 @@ use api::common::Role;
 use kernel::{Error, ErrorCode, SessionId, UserId};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Actor, Cx, hash};
+use super::{Actor, Cx, hash, oauth};
 use crate::domain::session::{self, ADMIN, IMPERSONATION_ENDED, Origin, decide_revoke};
 use crate::error;
 use crate::postgres::sessions::{self, Which};
@@ -109,6 +109,7 @@ pub(super) async fn revoke_one(cx: &Cx, id: &SessionId, reason: &str, actor: &Ac
     };
     let mut appended = actor.append(opened, &events, now).await?;
     sessions::revoke(appended.tx(), &session.id, now).await?;
+    oauth::notify(appended.tx(), &session.id, &session.user_id, now).await?;
     appended.commit().await?;
     Ok(true)
 }

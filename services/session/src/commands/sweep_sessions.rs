@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::revoke_session::revoke_one;
 use super::{Actor, Cx};
 use crate::domain::session::IMPERSONATION_ENDED;
+use crate::postgres::oauth::housekeeping;
 use crate::postgres::sessions;
 
 /// Pause between two rounds.
@@ -18,7 +19,7 @@ const KEEP: TimeDelta = TimeDelta::days(30);
 const BATCH: u32 = 500;
 
 /// Until `shutdown`: ends impersonated sessions that outlived the administrator's, and removes the
-/// rows of sessions that ended long ago; their events stay. What fails is left to the next round:
+/// rows of sessions and grants that ended long ago; their events stay. What fails is left to the next round:
 /// neither decides who is let in.
 pub(crate) async fn sweep_sessions(cx: Cx, shutdown: CancellationToken) {
     let rounds = async {
@@ -39,8 +40,10 @@ async fn round(cx: &Cx) -> Result<(), Error> {
     loop {
         let removed = sessions::purge(cx.store.pool(), cx.clock.now() - KEEP, BATCH).await?;
         if removed < BATCH.into() {
-            return Ok(());
+            break;
         }
         tracing::debug!(rows = removed, "sessions of long ago are removed");
     }
+    while housekeeping::purge(cx.store.pool(), cx.clock.now(), BATCH).await? {}
+    Ok(())
 }

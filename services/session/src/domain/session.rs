@@ -160,7 +160,7 @@ impl Impersonation {
 }
 
 /// A session ends with its user's epoch, but for the one that was spared.
-fn still_has(user: &User, id: &SessionId, epoch: u64) -> bool {
+pub(crate) fn still_has(user: &User, id: &SessionId, epoch: u64) -> bool {
     let spared = !user.spared_session_id.is_empty() && user.spared_session_id == id.as_str();
     !user.banned && (epoch == user.session_epoch || spared)
 }

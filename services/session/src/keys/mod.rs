@@ -20,7 +20,7 @@ use crate::postgres::keys::{self, StoredKey};
 use crate::seal::{Sealer, Unsealable};
 
 pub use operator::{KeyChest, SigningKey};
-pub(crate) use ring::{Key, KeyRing};
+pub(crate) use ring::{JWT, Key, KeyRing};
 
 pub(crate) const ALGORITHM: &str = "RS256";
 /// Never a stream with events: its advisory lock makes replicas create one key, not one each.

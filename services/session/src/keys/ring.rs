@@ -7,7 +7,10 @@ use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -15,6 +18,11 @@ use super::{ALGORITHM, KeyError};
 use crate::domain::key::{self, Term};
 use crate::postgres::keys::StoredKey;
 use crate::seal::{Sealer, Unsealable};
+
+/// Type of ID tokens and of the access tokens that sessions get.
+pub(crate) const JWT: &str = "JWT";
+/// Longer tokens are none of ours.
+const MAX_TOKEN: usize = 8 * 1024;
 
 /// The keys as they stood at one time, youngest first.
 pub(crate) struct KeyRing {
@@ -28,8 +36,9 @@ pub(crate) struct Key {
     jwk: Value,
     /// Of keys that sign now or later; the others only verify.
     pair: Option<Arc<RsaKeyPair>>,
-    /// First part of every token that it signs.
+    /// First part of the tokens of type JWT that it signs.
     header: String,
+    verifying: Option<DecodingKey>,
 }
 
 impl Key {
@@ -41,19 +50,29 @@ impl Key {
         self.term
     }
 
-    /// The encoded header of a token (RFC 7515, section 4).
-    pub(crate) fn header(&self) -> &str {
-        &self.header
-    }
-
     /// Whether its private part was opened: not that of a former key, to which a clock that is set
     /// back may return.
     pub(super) fn can_sign(&self) -> bool {
         self.pair.is_some()
     }
 
+    /// Signs a token of the type (RFC 7515, section 4.1.9).
+    pub(crate) fn sign_token(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+        let header = if typ == JWT {
+            self.header.clone()
+        } else {
+            URL_SAFE_NO_PAD.encode(json!({ "alg": ALGORITHM, "typ": typ, "kid": self.kid }).to_string())
+        };
+        let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Crypto("writing a token"))?;
+        let mut token = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+        let signature = self.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518, section 3.3).
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let pair = self.pair.as_ref().ok_or(KeyError::Crypto("signing with a former key"))?;
         let mut signature = vec![0; pair.public_modulus_len()];
         pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
@@ -79,13 +98,14 @@ impl KeyRing {
                 Some(former.and_then(|ring| ring.pair(&key.kid)).map_or_else(|| pair(key, sealer), Ok)?)
             };
             succeeded |= key.term.may_sign(now);
-            let header = json!({ "alg": ALGORITHM, "typ": "JWT", "kid": key.kid }).to_string();
+            let header = json!({ "alg": ALGORITHM, "typ": JWT, "kid": key.kid }).to_string();
             keys.push(Arc::new(Key {
                 kid: key.kid.clone(),
                 term: key.term,
                 jwk: key.public_jwk.clone(),
                 pair,
                 header: URL_SAFE_NO_PAD.encode(header),
+                verifying: verifying(&key.public_jwk),
             }));
         }
         Ok(Self { keys, loaded_at: now })
@@ -100,12 +120,42 @@ impl KeyRing {
         key::signer(self.keys.iter(), |key| key.term, now)
     }
 
+    /// The claims of a token of ours of this type, however old; what is in them is for the caller to
+    /// judge.
+    pub(crate) fn open_token(&self, token: &str, typ: &str) -> Option<Map<String, Value>> {
+        if token.len() > MAX_TOKEN {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.alg != Algorithm::RS256 || header.typ.as_deref() != Some(typ) || header.crit.is_some() {
+            return None;
+        }
+        let kid = header.kid?;
+        let key = self.keys.iter().find(|key| key.kid == kid)?;
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        Some(jsonwebtoken::decode(token, key.verifying.as_ref()?, &validation).ok()?.claims)
+    }
+
+    /// Whether tokens that this key has signed are accepted now.
+    pub(crate) fn accepts(&self, token: &str, now: DateTime<Utc>) -> bool {
+        let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
+        self.keys.iter().any(|key| Some(&key.kid) == kid.as_ref() && key.term.verifies(now))
+    }
+
     /// The public keys that verify now, as RFC 7517, section 5, has them.
     pub(crate) fn jwks(&self, now: DateTime<Utc>) -> String {
         let public: Vec<&Value> =
             self.keys.iter().filter(|key| key.term.verifies(now)).map(|key| &key.jwk).collect();
         json!({ "keys": public }).to_string()
     }
+}
+
+fn verifying(jwk: &Value) -> Option<DecodingKey> {
+    let jwk: Jwk = serde_json::from_value(jwk.clone()).ok()?;
+    DecodingKey::from_jwk(&jwk).ok()
 }
 
 fn pair(key: &StoredKey, sealer: &Sealer) -> Result<Arc<RsaKeyPair>, KeyError> {

@@ -37,6 +37,21 @@ pub(crate) async fn all(db: impl PgExecutor<'_>) -> Result<Vec<StoredKey>, Store
         .collect()
 }
 
+/// The id of the key that signs at this time.
+pub(crate) async fn signer(
+    db: impl PgExecutor<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select kid from signing_keys
+         where signs_from <= $1 and (verifies_until is null or verifies_until > $1)
+         order by generation desc limit 1",
+    )
+    .bind(now)
+    .fetch_optional(db)
+    .await?)
+}
+
 pub(crate) async fn insert(db: &mut PgConnection, key: &StoredKey) -> Result<(), StoreError> {
     sqlx::query(
         "insert into signing_keys (kid, algorithm, sealed, public_jwk, created_at, signs_from)

@@ -2,4 +2,5 @@
 
 pub(crate) mod endings;
 pub(crate) mod keys;
+pub(crate) mod oauth;
 pub(crate) mod sessions;

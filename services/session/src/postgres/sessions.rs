@@ -310,10 +310,10 @@ fn session(row: &PgRow) -> Result<Session, StoreError> {
 }
 
 /// Epochs count what ends a user's sessions: they stay far below 2^63.
-pub(super) fn signed(epoch: u64) -> i64 {
+pub(crate) fn signed(epoch: u64) -> i64 {
     i64::try_from(epoch).unwrap_or(i64::MAX)
 }
 
-pub(super) fn unsigned(epoch: i64) -> u64 {
+pub(crate) fn unsigned(epoch: i64) -> u64 {
     u64::try_from(epoch).unwrap_or_default()
 }

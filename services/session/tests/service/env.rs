@@ -104,6 +104,7 @@ impl Env {
             auth_secret: SecretString::from(secret),
             public_url: "https://learn.example.com".parse().unwrap(),
             lifetimes: self.lifetimes,
+            private_clients: true,
         };
         (session::build(options, deps).unwrap(), health)
     }

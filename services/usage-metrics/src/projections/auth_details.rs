@@ -47,6 +47,14 @@ kernel::events! {
         AccessTokenIssued(sessions::AccessTokenIssued) = "session.access_token_issued" @ 1,
         KeyCreated(sessions::SigningKeyCreated) = "key.created" @ 1,
         KeyRetired(sessions::SigningKeyRetired) = "key.retired" @ 1,
+        ClientRegistered(sessions::ClientRegistered) = "client.registered" @ 1,
+        ClientChanged(sessions::ClientChanged) = "client.changed" @ 1,
+        ClientSecretRotated(sessions::ClientSecretRotated) = "client.secret_rotated" @ 1,
+        ClientRemoved(sessions::ClientRemoved) = "client.removed" @ 1,
+        ConsentGiven(sessions::ConsentGiven) = "consent.given" @ 1,
+        ConsentWithdrawn(sessions::ConsentWithdrawn) = "consent.withdrawn" @ 1,
+        GrantIssued(sessions::GrantIssued) = "grant.issued" @ 1,
+        GrantRevoked(sessions::GrantRevoked) = "grant.revoked" @ 1,
     }
 }
 
@@ -174,6 +182,10 @@ fn role_assigned(e: &identities::RoleAssigned) -> Value {
     })
 }
 
+fn client(id: &str, name: &str) -> Value {
+    json!({ "client_id": text(id), "client_name": text(name) })
+}
+
 fn session_entry(event: SessionEvent) -> Entry {
     use SessionEvent as E;
     match event {
@@ -224,6 +236,28 @@ fn session_entry(event: SessionEvent) -> Entry {
                 "key_id": text(&e.key_id), "verifies_until": api::millis_opt(e.verifies_until.as_ref()),
             }),
         ),
+        E::ClientRegistered(e) => Entry::new("", client(&e.client_id, &e.client_name)),
+        E::ClientChanged(e) => {
+            let mut detail = client(&e.client_id, &e.client_name);
+            detail["changed"] = json!(e.changed);
+            Entry::new("", detail)
+        }
+        E::ClientSecretRotated(e) => Entry::new("", client(&e.client_id, "")),
+        E::ClientRemoved(e) => Entry::new("", client(&e.client_id, "")),
+        E::ConsentGiven(e) => {
+            Entry::new(&e.user_id, json!({ "client_id": text(&e.client_id), "scopes": e.scopes }))
+        }
+        E::ConsentWithdrawn(e) => Entry::new(&e.user_id, client(&e.client_id, "")),
+        E::GrantIssued(e) => Entry::new(
+            &e.user_id,
+            json!({
+                "client_id": text(&e.client_id), "session_id": text(&e.session_id), "scopes": e.scopes,
+                "grant_type": text(&e.grant_type),
+            }),
+        ),
+        E::GrantRevoked(e) => {
+            Entry::new(&e.user_id, json!({ "client_id": text(&e.client_id), "reason": text(&e.reason) }))
+        }
     }
 }
 
@@ -508,10 +542,82 @@ mod tests {
         ]
     }
 
+    fn provider_samples() -> Vec<(SessionEvent, Value)> {
+        use SessionEvent as E;
+        use sessions as s;
+        let client_id = || word("c1");
+        let named = json!({ "client_id": "c1", "client_name": "LMS" });
+        let scopes = || vec![word("openid")];
+        vec![
+            (
+                E::ClientRegistered(s::ClientRegistered {
+                    client_id: client_id(),
+                    client_name: word("LMS"),
+                    self_registered: false,
+                }),
+                named,
+            ),
+            (
+                E::ClientChanged(s::ClientChanged {
+                    client_id: client_id(),
+                    client_name: word("LMS"),
+                    changed: vec![word("scope")],
+                }),
+                json!({ "client_id": "c1", "client_name": "LMS", "changed": ["scope"] }),
+            ),
+            (
+                E::ClientSecretRotated(s::ClientSecretRotated { client_id: client_id() }),
+                json!({ "client_id": "c1" }),
+            ),
+            (E::ClientRemoved(s::ClientRemoved { client_id: client_id() }), json!({ "client_id": "c1" })),
+            (
+                E::ConsentGiven(s::ConsentGiven {
+                    consent_id: word("n1"),
+                    user_id: user(),
+                    client_id: client_id(),
+                    scopes: scopes(),
+                }),
+                json!({ "client_id": "c1", "scopes": ["openid"] }),
+            ),
+            (
+                E::ConsentWithdrawn(s::ConsentWithdrawn {
+                    consent_id: word("n1"),
+                    user_id: user(),
+                    client_id: client_id(),
+                }),
+                json!({ "client_id": "c1" }),
+            ),
+            (
+                E::GrantIssued(s::GrantIssued {
+                    grant_id: word("g1"),
+                    user_id: user(),
+                    client_id: client_id(),
+                    session_id: word("s1"),
+                    scopes: scopes(),
+                    grant_type: word("authorization_code"),
+                }),
+                json!({
+                    "client_id": "c1", "session_id": "s1", "scopes": ["openid"],
+                    "grant_type": "authorization_code",
+                }),
+            ),
+            (
+                E::GrantRevoked(s::GrantRevoked {
+                    grant_id: word("g1"),
+                    user_id: user(),
+                    client_id: client_id(),
+                    reason: word("revoked"),
+                }),
+                json!({ "client_id": "c1", "reason": "revoked" }),
+            ),
+        ]
+    }
+
     fn samples() -> Vec<(&'static str, NewEvent, Value)> {
         let identity = identity_samples().into_iter().chain(more_identity_samples());
         let identity = identity.map(|(event, says)| ("identity", event.encode(), says));
-        let session = session_samples().into_iter().map(|(event, says)| ("session", event.encode(), says));
+        let session = session_samples().into_iter().chain(provider_samples());
+        let session = session.map(|(event, says)| ("session", event.encode(), says));
         identity.chain(session).collect()
     }
 
@@ -522,8 +628,8 @@ mod tests {
             let entry = entry(&recorded(store, event)).unwrap();
             assert_eq!(entry.detail, says, "{event_type}");
             assert_eq!(says == json!({}), SAY_NO_MORE.contains(&event_type), "{event_type}");
-            let of_a_key = event_type.starts_with("key.");
-            assert_eq!(entry.user_id, (!of_a_key).then(user), "{event_type}");
+            let of_nobody = ["key.", "client."].iter().any(|of| event_type.starts_with(of));
+            assert_eq!(entry.user_id, (!of_nobody).then(user), "{event_type}");
         }
     }
 

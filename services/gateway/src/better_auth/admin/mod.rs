@@ -46,10 +46,11 @@ pub fn routes() -> Router<App> {
 }
 
 /// Reason and message with which a route turns away who is no administrator.
-type Refusal = (&'static str, &'static str);
+pub type Refusal = (&'static str, &'static str);
 
 /// Who asks, not yet looked at.
-struct Asked {
+#[derive(Debug)]
+pub struct Asked {
     app: App,
     headers: HeaderMap,
     client: Client,
@@ -70,7 +71,8 @@ impl Asked {
         current.map_err(AuthError::without_body_if_unauthorized)
     }
 
-    async fn administrator(self, refusal: Refusal) -> Result<Administrator, AuthError> {
+    /// 401 without a session, else what the route turns others away with.
+    pub async fn administrator(self, refusal: Refusal) -> Result<Administrator, AuthError> {
         let current = self.session().await?;
         if !is_administrator(&current) {
             return Err(AuthError::denied(refusal.0, refusal.1));
@@ -85,10 +87,11 @@ fn is_administrator(current: &Current) -> bool {
 }
 
 /// Who asks is one, in a live session of their own.
-struct Administrator {
-    app: App,
-    client: Client,
-    current: Current,
+#[derive(Debug)]
+pub struct Administrator {
+    pub app: App,
+    pub client: Client,
+    pub current: Current,
     refusal: Refusal,
 }
 

@@ -99,6 +99,7 @@ impl Gateway {
             proxies: TrustedProxies::default(),
             limits: AuthLimits::default(),
             session_days: 7,
+            registration: crate::oidc::RegistrationPolicy::Off,
         };
         let app = App::new(settings, &deps).unwrap();
         Self { clock, router: crate::router::router(app.clone(), Health::default()), app, double }

@@ -1,25 +1,19 @@
-//! Translate, call, translate.
-
-use api::common::Client;
 use api::session as wire;
 use api::session::sessions_server::Sessions;
 use async_trait::async_trait;
 use kernel::{SessionId, UserId};
 use secrecy::{ExposeSecret, SecretString};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response};
 
+use super::{Answer, Grpc, origin, some, status};
 use crate::commands::{
-    CreateSession, Cx, GetSession, RevokeAnySession, RevokeSession, RevokeSessions, check_session,
+    CreateSession, GetSession, RevokeAnySession, RevokeSession, RevokeSessions, check_session,
     create_session, get_session, list_sessions, mint_access_token, revoke_any_session, revoke_session,
     revoke_sessions,
 };
 use crate::domain::session::{Origin, Session};
+use crate::postgres::oauth::grants;
 use crate::postgres::sessions;
-
-type Answer<T> = Result<Response<T>, Status>;
-
-#[derive(Debug)]
-pub(crate) struct Grpc(pub(crate) Cx);
 
 #[async_trait]
 impl Sessions for Grpc {
@@ -151,23 +145,15 @@ impl Sessions for Grpc {
             session_id: id.into_string(),
             revoked_at: Some(api::timestamp(at)),
         };
-        let revocations = found.map_err(|error| status(error.into()))?.into_iter().map(revocation).collect();
+        let mut revocations: Vec<_> =
+            found.map_err(|error| status(error.into()))?.into_iter().map(revocation).collect();
+        let grants = grants::revoked_since(self.0.store.pool(), since).await;
+        let grants = grants.map_err(|error| status(error.into()))?.into_iter();
+        revocations.extend(
+            grants.map(|(id, at)| wire::Revocation { session_id: id, revoked_at: Some(api::timestamp(at)) }),
+        );
         Ok(Response::new(wire::ListRevocationsResponse { revocations }))
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn status(error: kernel::Error) -> Status {
-    api::to_status(&error)
-}
-
-/// Empty text is absence.
-fn some(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
-fn origin(client: Option<Client>) -> Origin {
-    client.map(|client| Origin::new(&client.ip, &client.user_agent)).unwrap_or_default()
 }
 
 fn to_wire(session: Session, origin: Origin) -> wire::Session {
