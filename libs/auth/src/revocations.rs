@@ -32,6 +32,7 @@ struct Epoch {
 }
 
 impl Revocations {
+    /// A session has ended, or a grant that an application had in one: ids of both are random.
     pub fn end_session(&self, session: String, at: DateTime<Utc>) {
         let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
         ended.sessions.insert(session, at);
@@ -47,6 +48,11 @@ impl Revocations {
             ended.epochs.insert(user, Epoch { number: epoch, spared_session, since: at });
         }
         ended.sweep(at);
+    }
+
+    /// Has the session, or the grant, ended by itself?
+    pub fn has_ended(&self, id: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).sessions.contains_key(id)
     }
 
     /// Has this session of the user, started in `epoch`, ended as far as is known?

@@ -127,7 +127,7 @@ async fn by_claims(
 async fn is_revoked(app: &App, claims: &Claims) -> Result<bool, Error> {
     let Claims { sid, sub, sep, .. } = claims;
     let grant = claims.gid.as_deref().unwrap_or_default();
-    if app.revocation.is_revoked(sid, sub, *sep) || app.revocation.is_revoked(grant, sub, *sep) {
+    if app.revocation.is_revoked(sid, sub, *sep) || app.revocation.has_ended(grant) {
         return Ok(true);
     }
     // One in which an administrator acts ends with the administrator's own.

@@ -120,6 +120,11 @@ impl RevocationFeed {
         self.known.revocations.is_revoked(session, user, epoch)
     }
 
+    /// Has the grant of a token ended, as far as is known?
+    pub fn has_ended(&self, grant: &str) -> bool {
+        self.known.revocations.has_ended(grant)
+    }
+
     /// Have the signing keys been the same since?
     pub fn keys_unchanged_since(&self, signed_at: Instant) -> bool {
         let changes = self.known.changes.read().unwrap_or_else(PoisonError::into_inner);

@@ -82,8 +82,8 @@ pub async fn known_here(app: &App, token: &str) -> Option<Value> {
     }
     let inactive = Some(json!({ "active": false }));
     let grant = claims.gid.as_deref().unwrap_or_default();
-    let revoked = app.revocation.is_revoked(&claims.sid, &claims.sub, claims.sep)
-        || app.revocation.is_revoked(grant, &claims.sub, claims.sep);
+    let revoked =
+        app.revocation.is_revoked(&claims.sid, &claims.sub, claims.sep) || app.revocation.has_ended(grant);
     if revoked || claims.exp <= app.clock.now().timestamp() {
         return inactive;
     }
