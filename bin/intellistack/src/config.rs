@@ -109,7 +109,6 @@ pub struct Config {
     #[serde(deserialize_with = "number")]
     pub session_days: u32,
     pub client_registration: String,
-    pub clients_allow_private_networks: bool,
     #[serde(deserialize_with = "number")]
     pub key_rotation_days: u32,
     #[serde(deserialize_with = "number")]
@@ -159,7 +158,6 @@ impl Default for Config {
             access_token_hours: 6,
             session_days: 7,
             client_registration: "off".to_owned(),
-            clients_allow_private_networks: false,
             key_rotation_days: 90,
             database_connections: 8,
             log_format: LogFormat::default(),
@@ -208,6 +206,7 @@ impl Config {
             self.trusted_proxies().map(drop),
             self.auth_limits().map(drop),
             self.client_registration().map(drop),
+            self.clients_allow_private_networks().map(drop),
             self.lifetimes().check().map_err(Into::into),
             self.hashing().check().map_err(Into::into),
             self.mail().and_then(|mail| Ok(mail.check()?)),
@@ -283,6 +282,19 @@ impl Config {
         let networks = list(&self.trusted_proxies);
         let networks = networks.iter().map(String::as_str);
         gateway::TrustedProxies::parse(networks).context("TRUSTED_PROXIES cannot be used")
+    }
+
+    pub fn clients_allow_private_networks(&self) -> anyhow::Result<bool> {
+        self.flag("CLIENTS_ALLOW_PRIVATE_NETWORKS")
+    }
+
+    /// A setting that is off where it is not given.
+    pub fn flag(&self, name: &str) -> anyhow::Result<bool> {
+        match self.text(name).as_deref() {
+            None | Some("" | "false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => bail!("{name} is {other:?}: true or false"),
+        }
     }
 
     pub fn client_registration(&self) -> anyhow::Result<gateway::RegistrationPolicy> {

@@ -92,7 +92,7 @@ impl Process {
                     auth_secret: config.auth_secret()?,
                     public_url: config.public_url.clone(),
                     lifetimes: config.lifetimes(),
-                    private_clients: config.clients_allow_private_networks,
+                    private_clients: config.clients_allow_private_networks()?,
                 };
                 session::build(options, self.deps(name)?)?
             }

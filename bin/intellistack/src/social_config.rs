@@ -34,11 +34,7 @@ impl Config {
             providers.push(self.oidc(id)?);
         }
         self.check_oidc_names(&ids)?;
-        let allow_private_networks = match self.text("SOCIAL_ALLOW_PRIVATE_NETWORKS").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(other) => bail!("SOCIAL_ALLOW_PRIVATE_NETWORKS is {other:?}: true or false"),
-        };
+        let allow_private_networks = self.flag("SOCIAL_ALLOW_PRIVATE_NETWORKS")?;
         Ok(SocialOptions { providers, allow_private_networks })
     }
 

@@ -3,13 +3,15 @@ use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::Claims;
+
 /// A token lives no longer than this, so that no longer memory is needed of what ended.
 pub const LONGEST_TOKEN: TimeDelta = TimeDelta::hours(24);
 
 /// The set is looked through for what is forgotten at most this often.
 const SWEEP_EVERY: TimeDelta = TimeDelta::minutes(5);
 
-/// Which sessions ended while tokens of theirs may still be good: in memory, fed by events.
+/// Which sessions and grants ended while tokens of theirs may still be good: in memory, fed by events.
 ///
 /// A user's *epoch* counts how often all of their sessions were ended at once (password reset, ban,
 /// role change); a token carries the epoch that its session started in (claim `sep`). One session
@@ -21,6 +23,7 @@ pub struct Revocations(RwLock<Ended>);
 struct Ended {
     sessions: HashMap<String, DateTime<Utc>>,
     epochs: HashMap<String, Epoch>,
+    grants: HashMap<String, DateTime<Utc>>,
     swept_at: DateTime<Utc>,
 }
 
@@ -32,10 +35,16 @@ struct Epoch {
 }
 
 impl Revocations {
-    /// A session has ended, or a grant that an application had in one: ids of both are random.
     pub fn end_session(&self, session: String, at: DateTime<Utc>) {
         let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
         ended.sessions.insert(session, at);
+        ended.sweep(at);
+    }
+
+    /// The user took back what they granted to an application (claim `gid`).
+    pub fn end_grant(&self, grant: String, at: DateTime<Utc>) {
+        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        ended.grants.insert(grant, at);
         ended.sweep(at);
     }
 
@@ -50,19 +59,28 @@ impl Revocations {
         ended.sweep(at);
     }
 
-    /// Has the session, or the grant, ended by itself?
-    pub fn has_ended(&self, id: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).sessions.contains_key(id)
-    }
-
     /// Has this session of the user, started in `epoch`, ended as far as is known?
     pub fn is_revoked(&self, session: &str, user: &str, epoch: u64) -> bool {
         let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
         ended.sessions.contains_key(session)
-            || ended
-                .epochs
-                .get(user)
-                .is_some_and(|known| epoch < known.number && known.spared_session != session)
+            || ended.epochs.get(user).is_some_and(|known| epoch < known.number && !known.spares(session))
+    }
+
+    /// Has the session or the grant that this token stands on ended as far as is known?
+    pub fn has_ended(&self, claims: &Claims) -> bool {
+        let Claims { sid, sub, sep, gid, .. } = claims;
+        let of_an_ended_grant = || {
+            let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            gid.as_ref().is_some_and(|grant| ended.grants.contains_key(grant))
+        };
+        self.is_revoked(sid, sub, *sep) || of_an_ended_grant()
+    }
+}
+
+impl Epoch {
+    fn spares(&self, session: &str) -> bool {
+        // A token without a session is not of the spared one when there is none.
+        !session.is_empty() && self.spared_session == session
     }
 }
 
@@ -74,6 +92,7 @@ impl Ended {
         self.swept_at = now;
         self.sessions.retain(|_, at| now - *at < LONGEST_TOKEN);
         self.epochs.retain(|_, epoch| now - epoch.since < LONGEST_TOKEN);
+        self.grants.retain(|_, at| now - *at < LONGEST_TOKEN);
     }
 }
 
@@ -112,6 +131,13 @@ mod tests {
         let revocations = Revocations::default();
         revocations.begin_epoch("u".to_owned(), 2, String::new(), START);
         assert!(revocations.is_revoked("s1", "u", 0));
+    }
+
+    #[test]
+    fn a_token_without_a_session_is_not_of_the_spared_one() {
+        let revocations = Revocations::default();
+        revocations.begin_epoch("u".to_owned(), 2, String::new(), START);
+        assert!(revocations.is_revoked("", "u", 1));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use jsonwebtoken::{Algorithm, Validation};
+use jsonwebtoken::Algorithm;
 use kernel::Clock;
+use serde::Deserialize;
 
-use crate::dpop::{Proof, ProofContext, verify_proof};
+use crate::claims::{Kind, Payload};
+use crate::compact::{Compact, Present};
+use crate::dpop::{ProofContext, ProofError, ReplayCache, verify_proof};
 use crate::{Claims, JwksCache, JwksError};
 
 /// Clocks of two machines may differ by this much.
@@ -12,9 +15,10 @@ const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// A longer token is refused before it is parsed.
 const MAX_BYTES: usize = 8 * 1024;
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not a token of ours: malformed, wrong algorithm, type, signature, issuer or audience.
+    /// Not a token of ours, or not to be shown in this way: malformed, wrong algorithm, type,
+    /// signature, issuer or audience, or bound to a key and shown without a proof.
     #[error("the access token is not valid")]
     Invalid,
     #[error("the access token has expired")]
@@ -24,91 +28,122 @@ pub enum TokenError {
     Unavailable,
 }
 
+/// Why a token with a proof was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BoundError {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+}
+
 /// Checks access tokens of one issuer for one audience.
 #[derive(Debug)]
 pub struct Verifier {
     keys: JwksCache,
-    validation: Validation,
+    issuer: String,
+    audience: String,
     clock: Arc<dyn Clock>,
+    proofs: ReplayCache,
+}
+
+/// Where to find a key is our business alone: `jku`, `jwk` and `x5u` are not even read.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: String,
+    kid: String,
+    #[serde(default)]
+    crit: Present,
 }
 
 impl Verifier {
     pub fn new(keys: JwksCache, issuer: &str, audience: &str, clock: Arc<dyn Clock>) -> Self {
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[issuer]);
-        validation.set_audience(&[audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // Times are checked against the injected clock below.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        Self { keys, validation, clock }
+        let (issuer, audience) = (issuer.to_owned(), audience.to_owned());
+        Self { keys, issuer, audience, clock, proofs: ReplayCache::default() }
     }
 
-    /// A bearer token. One that is bound to a key is none (RFC 9449, section 7.1).
+    /// With room for more or fewer proofs than [`ReplayCache::default`] has.
+    #[must_use]
+    pub fn remembering(mut self, proofs: ReplayCache) -> Self {
+        self.proofs = proofs;
+        self
+    }
+
+    /// The issuer's keys, to be told when they changed ([`JwksCache::expire`]).
+    pub fn keys(&self) -> &JwksCache {
+        &self.keys
+    }
+
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// A token shown by itself (`Authorization: Bearer`).
     ///
     /// # Errors
-    /// [`TokenError`]; only `Unavailable` may succeed when tried again.
+    /// [`TokenError`]; only `Unavailable` may succeed when tried again. A token that is bound to a
+    /// key is `Invalid` here (RFC 9449, section 7.2): see [`Verifier::verify_bound`].
     pub async fn verify(&self, token: &str) -> Result<Claims, TokenError> {
-        let claims = self.verify_possession_aside(token).await?;
+        let claims = self.believe(token).await?;
         if claims.cnf.is_some() { Err(TokenError::Invalid) } else { Ok(claims) }
     }
 
-    /// A token together with the proof that its bearer holds the key that it is bound to. Whether the
-    /// proof was used before is for the caller to see to.
+    /// A token shown with a proof of its key (`Authorization: DPoP`, RFC 9449, section 7.1). Each
+    /// proof is good once, as far as this verifier saw it.
     ///
     /// # Errors
-    /// [`TokenError`].
+    /// [`BoundError`]; a token that is bound to no key is `Invalid`.
     pub async fn verify_bound(
         &self,
         token: &str,
         proof: &str,
-        (method, url): (&str, &str),
-    ) -> Result<(Claims, Proof), TokenError> {
-        let claims = self.verify_possession_aside(token).await?;
-        let context = ProofContext { method, url, access_token: Some(token), now: self.clock.now() };
-        let proven = verify_proof(proof, &context).map_err(|_| TokenError::Invalid)?;
-        let bound_to = claims.cnf.as_ref().and_then(|cnf| cnf.jkt.as_deref());
-        if bound_to == Some(proven.jkt.as_str()) { Ok((claims, proven)) } else { Err(TokenError::Invalid) }
+        method: &str,
+        url: &str,
+    ) -> Result<Claims, BoundError> {
+        let claims = self.believe(token).await?;
+        let Some(bound) = &claims.cnf else { return Err(TokenError::Invalid.into()) };
+        let now = self.clock.now();
+        let proof = verify_proof(proof, ProofContext { method, url, access_token: Some(token), now })?;
+        if proof.jkt != bound.jkt {
+            return Err(ProofError::OtherKey.into());
+        }
+        self.proofs.admit(&proof, now)?;
+        Ok(claims)
     }
 
-    /// What the token says, whoever holds it: for those who are asked about tokens, not for those who
+    /// What the issuer says, whoever shows it: for those who are asked about tokens, not for those who
     /// let somebody in by them.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn verify_possession_aside(&self, token: &str) -> Result<Claims, TokenError> {
+    pub async fn believe(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > MAX_BYTES {
             return Err(TokenError::Invalid);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
-        // An ID or logout token is signed by the same key and is no access token (RFC 8725, 3.11).
-        let typ = header.typ.as_deref().unwrap_or("JWT");
-        let of_a_client =
-            ["at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known));
-        let access = of_a_client || typ.eq_ignore_ascii_case("JWT");
-        // No extension is understood here, so none may be demanded (RFC 7515, 4.1.11).
-        let plain = access && header.crit.is_none();
-        let (true, Algorithm::RS256, Some(kid)) = (plain, header.alg, header.kid) else {
+        let token = Compact::parse(token).ok_or(TokenError::Invalid)?;
+        let header: Header = token.header().ok_or(TokenError::Invalid)?;
+        let kind = Kind::of(&header.typ).ok_or(TokenError::Invalid)?;
+        // One algorithm (RFC 8725, section 3.1), and no extension, for none is understood here
+        // (RFC 7515, section 4.1.11).
+        if header.alg != "RS256" || header.crit.0 {
             return Err(TokenError::Invalid);
-        };
-        let key = self.keys.key(&kid).await.map_err(|error| match error {
+        }
+        let key = self.keys.key(&header.kid).await.map_err(|error| match error {
             JwksError::Unavailable => TokenError::Unavailable,
             JwksError::UnknownKey => TokenError::Invalid,
         })?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation)
-            .map_err(|_| TokenError::Invalid)?
-            .claims;
-        // Ours for a client names it and its grant; ours for our own web app names neither, and a person.
-        let whole = if of_a_client {
-            claims.client_id.is_some() && claims.gid.is_some()
-        } else {
-            claims.client_id.is_none() && claims.role.is_some() && !claims.sid.is_empty()
-        };
-        if !whole {
+        if !token.is_signed_by(&key, Algorithm::RS256) {
             return Err(TokenError::Invalid);
         }
+        let payload: Payload = token.payload().ok_or(TokenError::Invalid)?;
+        self.judge(payload.of_kind(kind).ok_or(TokenError::Invalid)?)
+    }
+
+    fn judge(&self, claims: Claims) -> Result<Claims, TokenError> {
         let now = self.clock.now();
-        if claims.nbf.is_some_and(|nbf| nbf > (now + LEEWAY).timestamp()) {
+        let for_us = claims.iss == self.issuer && claims.aud.contains(&self.audience);
+        if !for_us || claims.nbf.is_some_and(|nbf| nbf > (now + LEEWAY).timestamp()) {
             return Err(TokenError::Invalid);
         }
         if claims.exp <= (now - LEEWAY).timestamp() {

@@ -1,6 +1,6 @@
 use api::common;
 use api::session::CheckSessionRequest;
-use auth::{Claims, TokenError};
+use auth::{BoundError, Claims, TokenError};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -86,9 +86,11 @@ async fn by_proof(app: &App, call: Call<'_>, token: &str) -> Result<Claims, Toke
     let (Some(proof), None) = (proofs.next(), proofs.next()) else { return Err(TokenError::Invalid) };
     let proof = proof.to_str().map_err(|_| TokenError::Invalid)?;
     let url = format!("{}{}", app.public_origin, call.path);
-    let target = (call.method.as_str(), url.as_str());
-    let (claims, proven) = app.verifier.verify_bound(token, proof, target).await?;
-    if app.replays.claim(&proven, app.clock.now()) { Ok(claims) } else { Err(TokenError::Invalid) }
+    let verified = app.verifier.verify_bound(token, proof, call.method.as_str(), &url).await;
+    verified.map_err(|error| match error {
+        BoundError::Token(error) => error,
+        BoundError::Proof(_) => TokenError::Invalid,
+    })
 }
 
 async fn by_claims(
@@ -108,16 +110,17 @@ async fn by_claims(
     if is_revoked(app, &claims).await? {
         return Err(Error::new(ErrorCode::Unauthenticated, "SESSION_REVOKED", "The session has ended."));
     }
-    if claims.client_id.is_some() && !call.scope().is_some_and(|scope| claims.has_scope(scope)) {
+    if !claims.is_first_party() && !call.scope().is_some_and(|scope| claims.has_scope(scope)) {
         let error = Error::denied("INSUFFICIENT_SCOPE", "The application was not given access to this.");
         return Err(error.with("scope", call.scope().unwrap_or_default()));
     }
     // An application that acts for itself is nobody here.
-    let role =
-        claims.role.ok_or_else(|| Error::denied("INSUFFICIENT_SCOPE", "The token is not of a person."))?;
+    if !claims.is_user() {
+        return Err(Error::denied("INSUFFICIENT_SCOPE", "The token is not of a person."));
+    }
     Ok(common::Caller {
         user_id: claims.sub,
-        role: common::Role::from(role).into(),
+        role: common::Role::from(claims.role).into(),
         email_verified: claims.email_verified,
     })
 }
@@ -125,9 +128,8 @@ async fn by_claims(
 /// Known here while the feed is fresh, so that access tokens go on working while the session service
 /// is away; else it must be asked, and without its answer there is none.
 async fn is_revoked(app: &App, claims: &Claims) -> Result<bool, Error> {
-    let Claims { sid, sub, sep, .. } = claims;
-    let grant = claims.gid.as_deref().unwrap_or_default();
-    if app.revocation.is_revoked(sid, sub, *sep) || app.revocation.has_ended(grant) {
+    let Claims { sid, sub, .. } = claims;
+    if app.revocation.has_ended(claims) {
         return Ok(true);
     }
     // One in which an administrator acts ends with the administrator's own.

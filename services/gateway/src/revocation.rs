@@ -7,9 +7,10 @@ use api::events::session::{GrantRevoked, SessionFact};
 use api::identity::ListEpochsRequest;
 use api::identity::identity_client::IdentityClient;
 use api::session::ListRevocationsRequest;
+use api::session::revocation::Of;
 use api::session::sessions_client::SessionsClient;
 use async_trait::async_trait;
-use auth::{LONGEST_TOKEN, Revocations};
+use auth::{Claims, LONGEST_TOKEN, Revocations, Verifier};
 use eventstore::RecordedEvent;
 use kernel::Clock;
 use projection::{Observer, ReadError, RemoteEventLogs, Tail};
@@ -55,6 +56,7 @@ struct Known {
     identity: IdentityClient<PeerChannel>,
     sessions: SessionsClient<PeerChannel>,
     clock: Arc<dyn Clock>,
+    verifier: Arc<Verifier>,
 }
 
 impl std::fmt::Debug for Known {
@@ -74,7 +76,8 @@ struct Changes {
 }
 
 impl RevocationFeed {
-    pub fn new(deps: &Deps) -> Self {
+    /// `verifier` looks at the issuer's keys again when they have changed.
+    pub fn new(deps: &Deps, verifier: Arc<Verifier>) -> Self {
         let (identity, session) = (deps.peers.channel(IDENTITY), deps.peers.channel(SESSION));
         let now = Instant::now();
         let known = Arc::new(Known {
@@ -83,6 +86,7 @@ impl RevocationFeed {
             identity: IdentityClient::new(identity.clone()).max_decoding_message_size(MAX_SNAPSHOT),
             sessions: SessionsClient::new(session.clone()).max_decoding_message_size(MAX_SNAPSHOT),
             clock: Arc::clone(&deps.clock),
+            verifier,
         });
         let logs = RemoteEventLogs::default().remote(IDENTITY, identity).remote(SESSION, session);
         let logs = Arc::new(logs);
@@ -120,9 +124,9 @@ impl RevocationFeed {
         self.known.revocations.is_revoked(session, user, epoch)
     }
 
-    /// Has the grant of a token ended, as far as is known?
-    pub fn has_ended(&self, grant: &str) -> bool {
-        self.known.revocations.has_ended(grant)
+    /// Has the session or the grant of a token ended, as far as is known?
+    pub fn has_ended(&self, claims: &Claims) -> bool {
+        self.known.revocations.has_ended(claims)
     }
 
     /// Have the signing keys been the same since?
@@ -155,7 +159,11 @@ impl Known {
         let answer = self.sessions.clone().list_revocations(ListRevocationsRequest { since }).await?;
         for revocation in answer.into_inner().revocations {
             let at = api::time(revocation.revoked_at.as_ref()).unwrap_or_else(|_| self.clock.now());
-            self.revocations.end_session(revocation.session_id, at);
+            match revocation.of {
+                Some(Of::SessionId(session)) => self.revocations.end_session(session, at),
+                Some(Of::GrantId(grant)) => self.revocations.end_grant(grant, at),
+                None => {}
+            }
         }
         Ok(())
     }
@@ -211,10 +219,11 @@ impl Observer for Known {
                 Err(error) => defect(event, &error),
             },
             (SESSION, "grant.revoked") => match GrantRevoked::decode(event.data.as_slice()) {
-                Ok(revoked) => self.revocations.end_session(revoked.grant_id, event.at),
+                Ok(revoked) => self.revocations.end_grant(revoked.grant_id, event.at),
                 Err(error) => defect(event, &error),
             },
             (SESSION, kind) if kind.starts_with("key.") => {
+                self.verifier.keys().expire();
                 self.changes.write().unwrap_or_else(PoisonError::into_inner).keys_at = Instant::now();
             }
             _ => {}

@@ -44,7 +44,7 @@ pub struct Inner {
     pub issuer: String,
     pub cookies: CookieJar,
     pub origins: TrustedOrigins,
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
     pub mail_dir: Option<PathBuf>,
     pub proxies: TrustedProxies,
     pub throttle: Throttle,
@@ -54,7 +54,6 @@ pub struct Inner {
     pub queries: QuerySigner,
     pub registration: RegistrationPolicy,
     pub introspection_clients: IntrospectionClients,
-    pub replays: auth::dpop::ReplayCache,
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the process drains: streams end themselves.
     pub draining: CancellationToken,
@@ -112,22 +111,22 @@ impl App {
         let issuer = format!("{public_origin}/api/auth");
         let session = deps.peers.channel("session");
         let keys = JwksCache::new(Arc::new(SessionKeys::new(session.clone())), Arc::clone(&deps.clock));
+        let verifier = Arc::new(Verifier::new(keys, &issuer, &public_origin, Arc::clone(&deps.clock)));
         Ok(Self(Arc::new(Inner {
             cookies: CookieJar::new(&auth_secret, public_url.scheme() == "https", settings.session_days),
             origins: TrustedOrigins::new(&public_origin, &trusted_origins),
-            verifier: Verifier::new(keys, &issuer, &public_origin, Arc::clone(&deps.clock)),
             public_origin,
             issuer,
             mail_dir,
             proxies: settings.proxies,
             throttle: Throttle::new(settings.limits, &auth_secret),
-            revocation: RevocationFeed::new(deps),
+            revocation: RevocationFeed::new(deps, Arc::clone(&verifier)),
+            verifier,
             live_sessions: LiveSessions::default(),
             key_set: KeySet::default(),
             queries: QuerySigner::new(&auth_secret),
             registration: settings.registration,
             introspection_clients: IntrospectionClients::default(),
-            replays: auth::dpop::ReplayCache::default(),
             clock: Arc::clone(&deps.clock),
             draining: CancellationToken::new(),
             peers: Peers {

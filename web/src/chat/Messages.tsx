@@ -48,8 +48,10 @@ const Answer = memo(function Answer({
   message: AssistantMessage;
   onFollowCitation: () => void;
 }) {
-  // Markdown is parsed anew with each piece of text: let input and scrolling go first.
-  const text = useDeferredValue(message.text);
+  // Markdown is parsed anew with each piece of text: let input and scrolling go first. An answer that
+  // says it is finished shows all of it.
+  const deferred = useDeferredValue(message.text);
+  const text = message.state === "streaming" ? deferred : message.text;
   if (message.state === "streaming" && message.text === "") return null;
   return (
     <article className="message assistant" data-testid="assistant-message" data-state={message.state} aria-label="Tutor">

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use auth::{Claims, TokenError};
+use auth::{Claims, Proof, ProofContext, TokenError, verify_proof};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fuzz::{check, near};
@@ -12,7 +12,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use kernel::Clock;
 
-use crate::world::{AUDIENCE, ISSUER, World, world};
+use crate::holder::{Holder, ath};
+use crate::world::{AUDIENCE, ISSUER, World, with, world};
 
 const WORDS: &[&str] = &[
     ".",
@@ -184,5 +185,30 @@ fn claims_of_any_shape_are_read_or_refused() {
         assert!(*audience == json!(AUDIENCE) || one_of(audience), "{audience}");
         assert_eq!((claims["iss"].as_str(), claims["sub"].as_str()), (Some(ISSUER), Some(&*read.sub)));
         assert!(read.exp > WORLD.clock.now().timestamp() - 30, "{read:?}");
+    });
+}
+
+/// Whatever stands in `DPoP`: only a proof that its key signed, for this request, token and time.
+#[test]
+fn a_proof_is_believed_only_as_its_key_signed_it() {
+    let holder = Holder::ec();
+    let token = holder.token(&WORLD);
+    let (method, url) = ("POST", "https://school.example/api/v1/marks");
+    let now = WORLD.clock.now();
+    let context = || ProofContext { method, url, access_token: Some(&token), now };
+    let claims = json!({"jti": "j1", "htm": method, "htu": url, "iat": now.timestamp(), "ath": ath(&token)});
+    let good = holder.sign(&claims);
+    assert!(verify_proof(&good, context()).is_ok());
+    let elsewhere = holder.sign(&with(&claims, "htu", json!("https://school.example/api/v1/quota")));
+    let of_another = Holder::ed().sign(&claims);
+    let seeds = [good.clone(), elsewhere, of_another.clone()];
+    check!().with_iterations(2_000).with_generator(near(seeds, WORDS).text()).for_each(|proof| {
+        match verify_proof(proof, context()) {
+            Ok(Proof { jkt, .. }) => {
+                let of = if jkt == holder.jkt { &good } else { &of_another };
+                assert_eq!(signed_part(proof), signed_part(of), "was never signed");
+            }
+            Err(_) => assert_ne!(*proof, good, "is a good proof"),
+        }
     });
 }

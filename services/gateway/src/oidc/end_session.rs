@@ -24,9 +24,7 @@ pub async fn show(
     };
     let outcome = ask(&app, &headers, &waited, (false, client)).await?;
     let mut response = lead(&headers, &target(&app, &waited, &outcome));
-    if matches!(outcome, Outcome::RedirectTo(_)) {
-        app.cookies.expire_session(response.headers_mut());
-    }
+    forget(&app, &headers, &outcome, &mut response);
     Ok(response)
 }
 
@@ -44,9 +42,7 @@ pub async fn confirm(
     })?;
     let outcome = ask(&app, &headers, &waited, (true, client)).await?;
     let mut response = lead_script(&target(&app, &waited, &outcome));
-    if matches!(outcome, Outcome::RedirectTo(_)) {
-        app.cookies.expire_session(response.headers_mut());
-    }
+    forget(&app, &headers, &outcome, &mut response);
     Ok(response)
 }
 
@@ -64,6 +60,17 @@ async fn ask(
     };
     let answer = app.provider().end_session(request).await?.into_inner();
     answer.outcome.ok_or_else(|| api::to_status(&Error::internal()))
+}
+
+/// The session is no more: neither this gateway nor the browser remembers it.
+fn forget(app: &App, headers: &HeaderMap, outcome: &Outcome, response: &mut Response) {
+    if !matches!(outcome, Outcome::RedirectTo(_)) {
+        return;
+    }
+    if let Some(token) = app.cookies.session_token(headers) {
+        app.forget_session(&token);
+    }
+    app.cookies.expire_session(response.headers_mut());
 }
 
 fn target(app: &App, waited: &Waited, outcome: &Outcome) -> String {

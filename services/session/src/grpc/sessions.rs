@@ -1,4 +1,5 @@
 use api::session as wire;
+use api::session::revocation::Of;
 use api::session::sessions_server::Sessions;
 use async_trait::async_trait;
 use kernel::{SessionId, UserId};
@@ -142,16 +143,17 @@ impl Sessions for Grpc {
         let since = api::time_opt(request.get_ref().since.as_ref()).map_err(status)?.unwrap_or_default();
         let found = sessions::revoked_since(self.0.store.pool(), since, self.0.clock.now()).await;
         let revocation = |(id, at): (SessionId, _)| wire::Revocation {
-            session_id: id.into_string(),
+            of: Some(Of::SessionId(id.into_string())),
             revoked_at: Some(api::timestamp(at)),
         };
         let mut revocations: Vec<_> =
             found.map_err(|error| status(error.into()))?.into_iter().map(revocation).collect();
         let grants = grants::revoked_since(self.0.store.pool(), since).await;
         let grants = grants.map_err(|error| status(error.into()))?.into_iter();
-        revocations.extend(
-            grants.map(|(id, at)| wire::Revocation { session_id: id, revoked_at: Some(api::timestamp(at)) }),
-        );
+        revocations.extend(grants.map(|(id, at)| wire::Revocation {
+            of: Some(Of::GrantId(id)),
+            revoked_at: Some(api::timestamp(at)),
+        }));
         Ok(Response::new(wire::ListRevocationsResponse { revocations }))
     }
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use api::common::{Client, Personal};
 use api::identity::identity_server::IdentityServer;
 use api::session as wire;
+use api::session::revocation::Of;
 use api::session::sessions_client::SessionsClient;
 use eventstore::sealing::Vault;
 use eventstore::{Meta, Publisher, Store};
@@ -232,7 +233,10 @@ impl Env {
         let since = Some(api::timestamp(testkit::clock().now()));
         let request = wire::ListRevocationsRequest { since };
         let answer = self.client.clone().list_revocations(request).await.unwrap().into_inner();
-        sorted(answer.revocations.into_iter().map(|revocation| revocation.session_id))
+        sorted(answer.revocations.into_iter().filter_map(|revocation| match revocation.of {
+            Some(Of::SessionId(session)) => Some(session),
+            _ => None,
+        }))
     }
 
     /// All events of a type, whatever their stream.

@@ -1,4 +1,5 @@
 use api::events::session::SessionRevoked;
+use api::session::revocation::Of;
 use api::session::{
     ListRevocationsRequest, RevokeAnySessionRequest, RevokeSessionRequest, RevokeSessionsRequest,
 };
@@ -159,7 +160,7 @@ async fn revocations_survive_a_restart_and_are_listed_while_a_token_may_live() {
     let since = Some(api::timestamp(between));
     let listed = restarted.clone().list_revocations(ListRevocationsRequest { since }).await.unwrap();
     let [found] = listed.into_inner().revocations.try_into().unwrap();
-    assert_eq!((found.session_id, found.revoked_at), (other, since));
+    assert_eq!((found.of, found.revoked_at), (Some(Of::SessionId(other)), since));
     env.clock.advance(TimeDelta::days(1));
     assert_eq!(env.revocations().await, [one], "tokens of the other have expired with it");
 }

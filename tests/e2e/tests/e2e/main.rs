@@ -13,6 +13,7 @@ mod kill_everything;
 mod main_path;
 mod model_trouble;
 mod official_client;
+mod oidc;
 mod oidc_clients;
 mod quota;
 mod settings;

@@ -35,7 +35,7 @@ pub(super) async fn check(
         _ => return Err(refused(Code::InvalidDpopProof, "More than one proof is given")),
     };
     let context = auth::dpop::ProofContext { method, url, access_token, now: cx.clock.now() };
-    let proven = auth::dpop::verify_proof(proof, &context).map_err(|error| {
+    let proven = auth::dpop::verify_proof(proof, context).map_err(|error| {
         tracing::debug!(%error, "a DPoP proof is refused");
         refused(Code::InvalidDpopProof, "The proof does not hold")
     })?;
