@@ -106,7 +106,7 @@ cmd_doctor() {
   [ -n "${DATABASE_URL:-}" ] || doctor_lines postgres || lacking=1
   [ -n "${NATS_URL:-}" ] || doctor_lines nats || lacking=1
   say "To test and check (./dev test and ./dev check install these where they can):"
-  doctor_lines clippy nextest chromium shellcheck || true
+  doctor_lines clippy nextest chromium python shellcheck || true
   doctor_optional cargo-deny cargo-machete
   [ -z "$lacking" ] || die "something is missing; ./dev up installs what it can"
 }

@@ -69,7 +69,7 @@ install_with_brew() { # <tools>
       postgres) packages="$packages postgresql@17" ;;
       nats) packages="$packages nats-server" ;;
       nextest) packages="$packages cargo-nextest" ;;
-      node | shellcheck) packages="$packages $tool" ;;
+      node | python | shellcheck) packages="$packages $tool" ;;
     esac
   done
   # shellcheck disable=SC2086
@@ -100,7 +100,7 @@ apt_packages() { # <tools>
       # Debian's rustup would remove a cargo that is there but too old: leave that to rustup's own script.
       cargo) if have cargo; then say curl ca-certificates; else say rustup curl ca-certificates; fi ;;
       postgres) say postgresql ;;
-      node | nats) have_pip || say python3 python3-pip ca-certificates ;;
+      node | nats | python) have_pip || say python3 python3-pip ca-certificates ;;
       chromium) ! grep -q '^ID=debian' /etc/os-release || say chromium ;;
       shellcheck) say shellcheck ;;
     esac

@@ -12,11 +12,11 @@ cmd_test() {
   trap_signals stop_test_cluster
   step "tools" ensure_test_tools "$@"
   step "web app" build_web
-  step "e2e harness" install_e2e_node
+  step "e2e harness" install_e2e_scripts
   step "binary" build_binary
   # shellcheck disable=SC2086
   step "Postgres" start_test_cluster $NOT_DURABLE
-  export NATS_SERVER_BIN PG_BIN_DIR INTELLISTACK_BIN TEST_DATABASE_URL
+  export NATS_SERVER_BIN PG_BIN_DIR INTELLISTACK_BIN TEST_DATABASE_URL E2E_PYTHON_PACKAGES
   [ -z "${CHROMIUM_BIN:-}" ] || export CHROMIUM_BIN
   unset DATABASE_URL NATS_URL
   if [ $# -eq 0 ]; then
@@ -32,20 +32,33 @@ cmd_test() {
 
 ensure_test_tools() {
   local tools="$TOOLS_TO_BUILD postgres nats"
-  # With arguments a part is tested: the browser may not be needed.
-  [ $# -ne 0 ] || tools="$tools chromium"
+  # With arguments a part is tested: the browser and the Python clients may not be needed.
+  [ $# -ne 0 ] || tools="$tools chromium python"
   ! in_ci || tools="$tools nextest"
   # shellcheck disable=SC2086
   ensure $tools
   find_chromium || true
 }
 
-install_e2e_node() {
-  if [ -f tests/e2e/node/package.json ]; then
-    npm_ci tests/e2e/node
-  else
-    note "tests/e2e/node is not there: skipped"
-  fi
+install_e2e_scripts() {
+  npm_ci tests/e2e/node
+  ! find_python || install_python_packages docs/examples/requirements.txt
+}
+
+# Packages of Python clients, in a folder of their own that no other program looks into.
+E2E_PYTHON_PACKAGES=
+install_python_packages() { # <requirements with hashes>
+  local version
+  version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])') || return 1
+  E2E_PYTHON_PACKAGES=$CACHE_DIR/python-$version-$(digest_text <"$1")
+  [ ! -d "$E2E_PYTHON_PACKAGES" ] || return 0
+  rm -rf "$CACHE_DIR"/python-* "$CACHE_DIR"/fetch.*
+  mkdir -p "$CACHE_DIR"
+  UNPACKED=$(mktemp -d "$CACHE_DIR/fetch.XXXXXX")
+  quietly python-packages python3 -m pip install --target "$UNPACKED/out" --require-hashes \
+    --only-binary :all: --disable-pip-version-check --root-user-action ignore -r "$1" || return 1
+  mv "$UNPACKED/out" "$E2E_PYTHON_PACKAGES"
+  rm -rf "$UNPACKED"
 }
 
 # What tests wrote nobody wants back after a crash of the machine; they are spared the disk.

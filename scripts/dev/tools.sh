@@ -6,6 +6,7 @@
 PG_MIN=15
 NATS_MIN=2.12
 NODE_MIN=20.19 # Vite's own minimum
+PYTHON_MIN=3.10
 NPM_MIN=11     # npm 10 does not install Vite 8's native parts from every registry
 
 TOOLS_TO_BUILD="cc pkg_config mold cargo node"
@@ -138,6 +139,13 @@ find_chromium() {
   return 1
 }
 
+find_python() {
+  local version
+  version=$(python3 --version 2>/dev/null | first_version) || return 1
+  version_at_least "$version" "$PYTHON_MIN" && have_pip || return 1
+  FOUND=$version
+}
+
 find_shellcheck() {
   FOUND=$(command -v shellcheck) || return 1
 }
@@ -155,6 +163,7 @@ hint() { # <tool>
     postgres) hint_postgres ;;
     nats) say "nats-server $NATS_MIN or newer on PATH (macOS: brew install nats-server), or set NATS_URL" ;;
     chromium) say "Chromium or Chrome: apt-get install chromium, or set CHROMIUM_BIN to its program" ;;
+    python) say "Python $PYTHON_MIN or newer with pip: apt-get install python3 python3-pip   (macOS: brew install python)" ;;
     shellcheck) say "shellcheck: apt-get install shellcheck   (macOS: brew install shellcheck)" ;;
   esac
 }

@@ -14,8 +14,8 @@ use crate::postgres::oauth::{clients, once};
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
-/// An assertion is good for one call, now.
-const LONGEST_ASSERTION: TimeDelta = TimeDelta::minutes(10);
+/// An assertion is good for one call. Some clients write an hour into all of them.
+const LONGEST_ASSERTION: TimeDelta = TimeDelta::hours(1);
 const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 
 /// How a client says who it is.
