@@ -141,7 +141,7 @@ check_shell() {
     say "NOT RUN: $(hint shellcheck)"
     return 0
   fi
-  find dev .ci/run scripts -type f \( -name '*.sh' -o -path dev -o -path .ci/run \) -exec shellcheck {} +
+  find dev .ci/run scripts deploy -type f \( -name '*.sh' -o -path dev -o -path .ci/run \) -exec shellcheck {} +
 }
 
 check_web() {

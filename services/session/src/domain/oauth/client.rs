@@ -306,6 +306,7 @@ impl Metadata {
             ("roles", !self.roles.is_empty()),
             ("resources", !self.resources.is_empty()),
             ("grant_types", self.grant_types.contains(&GrantType::ClientCredentials)),
+            ("scope", !scope::is_for_sign_in(&self.scope)),
         ];
         match reserved.into_iter().find(|(_, set)| *set) {
             Some((name, _)) => Err(wrong(format!("{name} is for administrators to set"))),

@@ -9,6 +9,11 @@ pub(crate) const OFFLINE: &str = "offline_access";
 pub(crate) const KNOWN: [&str; 9] =
     [OPENID, "profile", "email", "address", "phone", OFFLINE, "courses:read", "courses:write", "tutor:chat"];
 
+/// Nothing but who somebody is: what anybody may ask a person for.
+pub(crate) fn is_for_sign_in(scope: &str) -> bool {
+    scope.split(' ').all(|word| !word.contains(':'))
+}
+
 /// The scopes of a request that are known here, each once, in the order of [`KNOWN`]. Unknown ones
 /// are ignored (OpenID Connect Core 1.0, section 3.1.2.1).
 ///

@@ -334,3 +334,36 @@ async fn the_session_service_is_away_and_comes_back() {
     assert_eq!(courses(&world, text(&gone, "access_token")).await.status.as_u16(), 401);
     world.system.assert_no_panic();
 }
+
+/// Where anybody may register, nobody gets by it what is for administrators to give.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_registers_itself_is_nobody_in_particular() {
+    let system = intellistack_e2e::System::plan("oidc_registration");
+    let world = World::of(system.variable("CLIENT_REGISTRATION", "open").start().await).await;
+    let body = json!({ "client_name": "A", "redirect_uris": [REDIRECT], "scope": "openid email" });
+    let register = async |body: &Value| world.system.api.post("/api/auth/oauth2/register", body).await;
+    for (name, value) in [
+        ("skip_consent", json!(true)),
+        ("require_pkce", json!(false)),
+        ("roles", json!(["admin"])),
+        ("resources", json!(["https://other.example"])),
+        ("grant_types", json!(["client_credentials"])),
+        ("scope", json!("openid tutor:chat")),
+    ] {
+        let mut body = body.clone();
+        body[name] = value;
+        assert_refused(&register(&body).await, 400, "invalid_client_metadata");
+    }
+    let made = register(&body).await.expect(201);
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let party = super::party::Party { id: text("client_id"), secret: text("client_secret") };
+    let asked = world.ask(&world.ada, &World::query(&party, &[("scope", "openid email")])).await;
+    assert!(asked.is_page("/oauth/consent"), "{}", asked.0);
+    let wider = world.ask(&world.ada, &World::query(&party, &[("scope", "openid profile")])).await;
+    wider.assert_error("invalid_scope");
+    // What registered itself administers nothing, itself included.
+    let body = json!({ "client_id": party.id, "update": { "skip_consent": true } });
+    let answer = world.ada.post("/api/auth/admin/oauth2/update-client", &body).await;
+    assert_eq!(answer.status.as_u16(), 403, "{}", answer.text());
+    world.system.assert_no_panic();
+}
