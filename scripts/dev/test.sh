@@ -145,7 +145,7 @@ run_doc_tests() {
   find_nextest || return 0 # cargo test ran them
   while read -r crate; do
     crates+=(-p "$(sed -nE 's/^name *= *"([^"]+)".*/\1/p' "$crate/Cargo.toml" | head -n 1)")
-  done < <(grep -rlE '^ *//[/!] *```' libs services --include='*.rs' 2>/dev/null | sed -E 's#/src/.*##' | sort -u)
+  done < <(grep -rlE '^ *//[/!] *```' libs/*/src services/*/src --include='*.rs' | sed -E 's#/src/.*##' | sort -u)
   [ "${#crates[@]}" -gt 0 ] || return 0
   run_tests test-doc "$ROOT" cargo test --doc --locked "${crates[@]}" || status=$?
   keep_closing_lines "doc tests" test-doc '^test result: '
